@@ -1,0 +1,138 @@
+"""Typed configuration: one base class, one loader, one key.
+
+Precedence: class defaults < recipe YAML < `section.field=value` on the command line.
+What a field means stands beside the field, in the file of the thing it configures.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hashtag2action.errors import ConfigError
+
+
+class Config(BaseModel):
+    """Frozen settings that refuse unknown keys.
+
+    Fields named in `runtime_fields` change the speed of a run, never its result, so they are left
+    out of `key_fields` and with that out of every cache key.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        validate_default=True,
+        protected_namespaces=(),
+    )
+
+    runtime_fields: ClassVar[tuple[str, ...]] = ("runtime",)
+
+    def key_fields(self) -> dict[str, Any]:
+        """Return the settings that may change a result, as plain JSON values."""
+        fields: dict[str, Any] = {}
+        for name in type(self).model_fields:
+            if name in self.runtime_fields:
+                continue
+            fields[name] = _plain(getattr(self, name))
+        return fields
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Config):
+        return value.key_fields()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, Path):
+        return value.as_posix()
+    return value
+
+
+def key_of(*parts: Any) -> str:
+    """Hash settings, names and parent keys into one key of 16 hexadecimal digits."""
+    text = json.dumps([_plain(part) for part in parts], sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+
+def load(kind: type[AnyConfig], recipe: Path, overrides: Sequence[str] = ()) -> AnyConfig:
+    """Read a recipe, lay `section.field=value` overrides over it and check the result.
+
+    Raises:
+        ConfigError: The file is missing or is not YAML, an override has no `=`, or a field is
+            unknown or has a wrong value. The message names the file and the field.
+    """
+    values = read_yaml(recipe)
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, recipe)) from error
+
+
+def read_yaml(recipe: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping; an empty file is an empty mapping.
+
+    Raises:
+        ConfigError: The file is missing, unreadable, not YAML, or not a mapping.
+    """
+    try:
+        values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{recipe}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{recipe}: is not YAML: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{recipe}: a recipe is a mapping of sections; found {type(values).__name__}"
+        )
+    return values
+
+
+def dump(config: Config, path: Path) -> None:
+    """Write the resolved settings as YAML."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    field, sign, text = override.partition("=")
+    if not sign or not field:
+        raise ConfigError(f"override {override!r}: expected section.field=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"override {override!r}: the value is not YAML: {error}") from error
+    *sections, name = field.split(".")
+    here = values
+    for section in sections:
+        inner = here.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"override {override!r}: {section} is a value, not a section")
+        here = inner
+    here[name] = value
+
+
+def _explain(error: ValidationError, recipe: Path) -> str:
+    lines = []
+    for fault in error.errors():
+        field = ".".join(str(step) for step in fault["loc"]) or "(whole recipe)"
+        if fault["type"] == "extra_forbidden":
+            lines.append(f"{recipe}: {field}: no such field")
+        elif fault["type"] == "missing":
+            lines.append(f"{recipe}: {field}: is required; give it in the recipe or as {field}=...")
+        else:
+            lines.append(f"{recipe}: {field}: {fault['msg']} (found {fault['input']!r:.80})")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""From posts to action clips, one table at a time."""

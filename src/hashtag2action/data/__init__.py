@@ -1,0 +1,1 @@
+"""From manifests and labelled folders to batches."""

@@ -1,0 +1,73 @@
+"""Every error the package raises on purpose.
+
+    Hashtag2ActionError
+      ConfigError        a recipe or override is wrong            names file and field
+      ManifestError      a folder is not what it should be        names folder and remedy
+      VideoError         this video cannot be read                becomes a reject_reason
+      SourceError        a platform or archive cannot be read     names the place
+      WeightsError       a detector's file is missing or wrong    names file, origin and remedy
+      EngineError        a worker died or a part failed           names the part
+      CheckpointError    weights or state do not fit              names the tensors
+
+A bad row is data, a bad recipe is an exception, a broken invariant is an assert.
+"""
+
+
+class Hashtag2ActionError(Exception):
+    """Anything a user may want to catch from this package."""
+
+    exit_code: int = 1
+
+
+class ConfigError(Hashtag2ActionError):
+    """A recipe or an override is wrong."""
+
+    exit_code = 2
+
+
+class ManifestError(Hashtag2ActionError):
+    """A folder on disk is not the table it should be."""
+
+    exit_code = 3
+
+
+class VideoError(Hashtag2ActionError):
+    """A video cannot be read; its message becomes the row's reject reason."""
+
+    exit_code = 3
+
+
+class SourceError(Hashtag2ActionError):
+    """A platform, an export or a folder of posts cannot be read."""
+
+    exit_code = 3
+
+
+class WeightsError(Hashtag2ActionError):
+    """A detector's weights are missing, or are not the file they should be."""
+
+    exit_code = 3
+
+
+class EngineError(Hashtag2ActionError):
+    """A worker died, or a part could not be finished."""
+
+    exit_code = 4
+
+
+class CheckpointError(Hashtag2ActionError):
+    """Weights or training state do not fit the model they are meant for."""
+
+    exit_code = 3
+
+
+class MissingExtraError(Hashtag2ActionError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+    exit_code = 2
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"{package} is not installed. It comes with the extra [{extra}]: "
+            f'pip install "hashtag2action[{extra}]"'
+        )

@@ -1,0 +1,1 @@
+"""From weights and labelled clips to figures."""

@@ -1,0 +1,1 @@
+"""From a vocabulary of actions to the hashtags worth collecting."""

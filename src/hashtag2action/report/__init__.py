@@ -1,0 +1,1 @@
+"""What is on disk, shown to a person."""

@@ -1,0 +1,1 @@
+"""Where posts come from: the only room that knows platforms."""

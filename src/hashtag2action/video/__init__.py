@@ -1,0 +1,1 @@
+"""Pixels and time: probing, decoding, encoding, sampling. No tables, no models."""

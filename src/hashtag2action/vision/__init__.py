@@ -1,0 +1,1 @@
+"""Judgements about frames: arrays in, numbers out."""
