@@ -1,0 +1,169 @@
+"""The vision transformer that recognizes actions: VideoMAE's encoder with a classifier.
+
+All tokens are embedded, averaged after the last block, normalized and classified. Parameters
+carry upstream's names, so released weights load as they are: layer 0 of layer-wise decay is
+`patch_embed`, layers 1 to depth are `blocks.0` onwards, and `fc_norm` and `head` come last.
+
+Source: VideoMAE V2 (arXiv 2303.16727), fine-tuning form.
+"""
+
+from typing import Self
+
+import torch
+from jaxtyping import Float, Num
+from torch import Tensor, nn
+
+from hashtag2action.models.layers import LAYER_NORM_EPS, Attention, Block, drop_path_rates
+from hashtag2action.models.patch_embed import Grid, PatchEmbed, check_clips, token_grid
+from hashtag2action.models.position import Positions
+from hashtag2action.models.variants import variant
+
+
+class VisionTransformer(nn.Module):
+    """Classify clips.
+
+    Args:
+        num_classes: Number of classes; 0 builds no classifier and `forward` returns features.
+        embed_dim: Width of a token.
+        depth: Number of blocks.
+        num_heads: Attention heads; divides `embed_dim`.
+        patch_size: Height and width of a tubelet in pixels.
+        tubelet_size: Frames of a tubelet.
+        mlp_ratio: Width inside the MLPs as a multiple of `embed_dim`.
+        num_frames: Frames of a clip.
+        image_size: Height and width of a clip in pixels.
+        trained_grid: Token grid the weights were trained on, if clips have another one now
+            (other frame count or size); None means the clips' own.
+        drop_path_rate: Stochastic depth of the last block, in [0, 1).
+        head_drop_rate: Dropout before the classifier, in [0, 1).
+        init_scale: Factor on the classifier's initial weights. Source: VideoMAE V2, 0.001.
+
+    Raises:
+        ConfigError: The clip cannot be cut into whole tubelets.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        embed_dim: int,
+        depth: int,
+        num_heads: int,
+        patch_size: int = 16,
+        tubelet_size: int = 2,
+        mlp_ratio: float = 4.0,
+        num_frames: int = 16,
+        image_size: int = 224,
+        trained_grid: Grid | None = None,
+        drop_path_rate: float = 0.0,
+        head_drop_rate: float = 0.0,
+        init_scale: float = 0.001,
+    ) -> None:
+        super().__init__()
+        self.num_frames = num_frames
+        self.image_size = image_size
+        self.init_scale = init_scale
+        self.grid = token_grid(num_frames, image_size, image_size, patch_size, tubelet_size)
+        self.patch_embed = PatchEmbed(embed_dim, patch_size, tubelet_size)
+        self.positions = Positions(self.grid, embed_dim, trained_grid)
+        self.blocks = nn.ModuleList(
+            Block(embed_dim, num_heads, mlp_ratio, rate)
+            for rate in drop_path_rates(drop_path_rate, depth)
+        )
+        self.fc_norm = nn.LayerNorm(embed_dim, eps=LAYER_NORM_EPS)
+        self.head_drop = nn.Dropout(head_drop_rate)
+        self.head = nn.Linear(embed_dim, num_classes) if num_classes else nn.Identity()
+        self.init_weights()
+
+    @classmethod
+    def from_variant(
+        cls,
+        name: str,
+        *,
+        num_classes: int,
+        num_frames: int = 16,
+        image_size: int = 224,
+        patch_size: int | None = None,
+        trained_grid: Grid | None = None,
+        drop_path_rate: float = 0.0,
+        head_drop_rate: float = 0.0,
+        init_scale: float = 0.001,
+    ) -> Self:
+        """Build one of the published sizes (see `variants`); other arguments as the class's.
+
+        Args:
+            name: Name of the size, for example "vit_b".
+            num_classes: Number of classes; 0 builds no classifier.
+            num_frames: Frames of a clip.
+            image_size: Height and width of a clip in pixels.
+            patch_size: Height and width of a tubelet; None means the size's own.
+            trained_grid: Token grid the weights were trained on; None means the clips' own.
+            drop_path_rate: Stochastic depth of the last block, in [0, 1).
+            head_drop_rate: Dropout before the classifier, in [0, 1).
+            init_scale: Factor on the classifier's initial weights.
+
+        Raises:
+            ConfigError: There is no such size, or the clip cannot be cut into whole tubelets.
+        """
+        size = variant(name)
+        return cls(
+            num_classes=num_classes,
+            embed_dim=size.embed_dim,
+            depth=size.depth,
+            num_heads=size.num_heads,
+            patch_size=patch_size or size.patch_size,
+            mlp_ratio=size.mlp_ratio,
+            num_frames=num_frames,
+            image_size=image_size,
+            trained_grid=trained_grid,
+            drop_path_rate=drop_path_rate,
+            head_drop_rate=head_drop_rate,
+            init_scale=init_scale,
+        )
+
+    @torch.no_grad()
+    def init_weights(self) -> None:
+        """Start from scratch; also after a model built on the meta device was given memory.
+
+        Source: VideoMAE V2, official code: normal of deviation 0.02 cut at +-2 for linear
+        layers, PyTorch's default for the patch projection, the classifier scaled down.
+        """
+        for module in self.modules():
+            match module:
+                case nn.Linear():
+                    nn.init.trunc_normal_(module.weight, std=0.02)
+                    if module.bias is not None:
+                        nn.init.zeros_(module.bias)
+                case nn.LayerNorm() | nn.Conv3d():
+                    module.reset_parameters()
+                case Attention():
+                    nn.init.zeros_(module.q_bias)
+                    nn.init.zeros_(module.v_bias)
+                case Positions():
+                    module.reset()
+        if isinstance(self.head, nn.Linear):
+            self.head.weight.mul_(self.init_scale)
+
+    def forward_tokens(self, clips: Num[Tensor, "b 3 t h w"]) -> Float[Tensor, "b n d"]:
+        """Give the tokens after the last block, time slowest, not normalized.
+
+        Args:
+            clips: uint8 RGB, or floats normalized with the ImageNet mean and deviation.
+
+        Raises:
+            ConfigError: The clips are not of the frame count and size the model was built for.
+        """
+        check_clips(clips, self.num_frames, self.image_size)
+        tokens = self.patch_embed(clips)
+        tokens = tokens + self.positions().to(tokens.dtype)
+        for block in self.blocks:
+            tokens = block(tokens)
+        return tokens
+
+    def forward_features(self, clips: Num[Tensor, "b 3 t h w"]) -> Float[Tensor, "b d"]:
+        """Give one feature vector per clip: the mean over its tokens, normalized."""
+        return self.fc_norm(self.forward_tokens(clips).mean(dim=1))
+
+    def forward(self, clips: Num[Tensor, "b 3 t h w"]) -> Float[Tensor, "b k"]:
+        """Give the logits of the classes, one row per clip."""
+        return self.head(self.head_drop(self.forward_features(clips)))

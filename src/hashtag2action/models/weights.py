@@ -1,0 +1,164 @@
+"""Weights on disk: safetensors files with upstream's key names and a few words of metadata.
+
+A file either fits or is refused with the names of what does not: nothing is ever skipped
+silently, because a network that starts from scratch by accident looks like a bad recipe.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from hashtag2action.errors import CheckpointError
+
+WRAPPER_PREFIXES = ("_orig_mod.", "module.", "backbone.")
+"""What torch.compile, DDP and upstream's own wrappers put before every key."""
+
+ENCODER_PREFIX = "encoder."
+"""What the pre-training form puts before the keys that the fine-tuning form has too."""
+
+PRETRAINING_ONLY = ("encoder.norm.", "decoder.", "encoder_to_decoder.", "mask_token")
+"""Keys of the pre-training form that the fine-tuning form has no use for."""
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of a model's and of a file's tensors, by name."""
+
+    loaded: tuple[str, ...]
+    """Parameters of the model that came from the file."""
+    fresh: tuple[str, ...]
+    """Parameters of the model that keep their initial values."""
+    unused: tuple[str, ...]
+    """Tensors of the file, by their names in it, that the model has no use for."""
+
+
+def save_safetensors(model: nn.Module, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a model's weights; the file appears complete or not at all.
+
+    Args:
+        model: Any model; on any device.
+        path: File to write, overwritten if it is there.
+        metadata: Words about the weights, for example the size's name.
+    """
+    state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    partial = path.with_name(path.name + ".partial")
+    save_file(state, partial, metadata=metadata)
+    partial.replace(path)
+
+
+def load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read tensors, on the CPU, and metadata of a file.
+
+    Raises:
+        CheckpointError: There is no such file, or it is no safetensors file.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"there are no weights at {path}")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
+
+
+def load_weights(model: nn.Module, path: Path) -> dict[str, str]:
+    """Load a file that has exactly the model's tensors, and return its metadata.
+
+    Raises:
+        CheckpointError: Names or shapes differ; the message lists them.
+    """
+    state, metadata = load_safetensors(path)
+    _require_fit(path, model.state_dict(), state, allowed_fresh=())
+    model.load_state_dict(state)
+    return metadata
+
+
+def load_pretrained_encoder(model: nn.Module, path: Path) -> LoadReport:
+    """Begin fine-tuning from a file in pre-training or in fine-tuning form.
+
+    From a pre-training file come the encoder's patch embedding and blocks. Its decoder, mask
+    token and last norm are unused, and `fc_norm` and `head` stay fresh, as upstream. From a
+    fine-tuning file comes everything; the classifier only if it has the model's shape.
+
+    Args:
+        model: A `VisionTransformer`, initialized.
+        path: A safetensors file.
+
+    Returns:
+        What was loaded, what stays fresh, what is unused.
+
+    Raises:
+        CheckpointError: The file lacks a tensor the model needs, has one nobody knows, or has one
+            of another shape; the message lists them, and the model is unchanged.
+    """
+    state, _ = load_safetensors(path)
+    names = {_unwrapped(name): name for name in state}
+    if len(names) < len(state):
+        raise CheckpointError(f"{path} has tensors whose names differ only in their prefix")
+    is_pretraining = any(name.startswith(ENCODER_PREFIX) for name in names)
+    unused = {name for name in names if is_pretraining and name.startswith(PRETRAINING_ONLY)}
+    expected = model.state_dict()
+    head = {name for name in names if name.startswith("head.")}
+    if any(
+        name not in expected or expected[name].shape != state[names[name]].shape for name in head
+    ):
+        unused |= head
+    found = {
+        name.removeprefix(ENCODER_PREFIX): state[original]
+        for name, original in names.items()
+        if name not in unused
+    }
+    allowed_fresh = ("fc_norm.", "head.") if is_pretraining else ("head.",)
+    _require_fit(path, expected, found, allowed_fresh)
+    model.load_state_dict(found, strict=False)
+    return LoadReport(
+        loaded=tuple(found),
+        fresh=tuple(name for name in expected if name not in found),
+        unused=tuple(names[name] for name in names if name in unused),
+    )
+
+
+def _unwrapped(name: str) -> str:
+    """Strip the prefixes of wrappers, in any order and number."""
+    for prefix in WRAPPER_PREFIXES:
+        if name.startswith(prefix):
+            return _unwrapped(name.removeprefix(prefix))
+    return name
+
+
+def _require_fit(
+    path: Path,
+    expected: dict[str, Tensor],
+    found: dict[str, Tensor],
+    allowed_fresh: tuple[str, ...],
+) -> None:
+    """Raise unless every found tensor is expected and no other is missing than those allowed."""
+    missing = [
+        name for name in expected if name not in found and not name.startswith(allowed_fresh)
+    ]
+    unexpected = [name for name in found if name not in expected]
+    misshapen = [
+        f"{name} {list(found[name].shape)} instead of {list(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in found and found[name].shape != tensor.shape
+    ]
+    problems = [
+        f"{kind}: {_listed(names)}"
+        for kind, names in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("of another shape", misshapen),
+        )
+        if names
+    ]
+    if problems:
+        raise CheckpointError(f"{path} does not fit the model; " + "; ".join(problems))
+
+
+def _listed(names: list[str]) -> str:
+    """Name all; a file that does not fit at all has hundreds, so only the first ones then."""
+    shown = ", ".join(names[:20])
+    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"
