@@ -1,0 +1,129 @@
+"""The line of curation: a source and six stages, in reading order."""
+
+import json
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow.compute as pc
+from pydantic import Field
+
+from hashtag2action import __version__
+from hashtag2action.config import Config, dump, key_of
+from hashtag2action.curate.analyze_videos import AnalyzeVideos
+from hashtag2action.curate.deduplicate import Deduplicate
+from hashtag2action.curate.export_clips import ExportClips
+from hashtag2action.curate.fetch_videos import FetchVideos
+from hashtag2action.curate.filter_metadata import FilterMetadata
+from hashtag2action.curate.run import run_stage
+from hashtag2action.curate.select_clips import SelectClips
+from hashtag2action.curate.stage import Stage
+from hashtag2action.engines.local import LocalEngine
+from hashtag2action.errors import ConfigError
+from hashtag2action.manifest import Manifest, write_json
+from hashtag2action.records import REJECT_REASON
+from hashtag2action.sources.archive import Archive
+from hashtag2action.sources.base import PostSource
+from hashtag2action.sources.folder import Folder
+from hashtag2action.sources.studio import Studio
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with a stage's name, rows done and rows in all."""
+
+
+class CurateRuntime(Config):
+    """What changes the speed of a curation, never its result."""
+
+    num_workers: int = 0
+    """Processes; 1 runs in this process, 0 takes one per available core."""
+    rows_per_part: Annotated[int, Field(ge=1)] = 16
+    """Posts per part: the unit of work and of resuming (a part of 16 shorts takes seconds)."""
+
+
+class CurateConfig(Config):
+    """From posts to action clips."""
+
+    source: Annotated[Studio | Archive | Folder, Field(discriminator="kind")]
+    """Where the posts come from."""
+    filter_metadata: FilterMetadata = FilterMetadata()
+    fetch_videos: FetchVideos = FetchVideos()
+    analyze_videos: AnalyzeVideos = AnalyzeVideos()
+    select_clips: SelectClips = SelectClips()
+    deduplicate: Deduplicate = Deduplicate()
+    export_clips: ExportClips = ExportClips()
+    runtime: CurateRuntime = CurateRuntime()
+
+    def stages(self) -> list[Stage]:
+        """Return the six stages, in order."""
+        return [
+            self.filter_metadata,
+            self.fetch_videos,
+            self.analyze_videos,
+            self.select_clips,
+            self.deduplicate,
+            self.export_clips,
+        ]
+
+
+def curate(
+    config: CurateConfig, out: Path, progress: OnProgress, until: str | None = None
+) -> Manifest:
+    """Run the line and return the table of its last stage; finished stages are left alone.
+
+    Args:
+        config: The line's settings.
+        out: Folder of this curation.
+        progress: Told of each finished part.
+        until: Name of the last stage to run; None runs all.
+
+    Raises:
+        ConfigError: `until` names no stage.
+        ManifestError: The folder was made with another configuration.
+        SourceError: The posts cannot be read.
+        EngineError: A worker died; run the same command again to go on.
+    """
+    stages = config.stages()
+    names = [stage.name for stage in stages]
+    if until is not None and until not in names:
+        raise ConfigError(f"no stage {until!r}; the stages are {', '.join(names)}")
+    made = collect_posts(config.source, out, config.runtime.rows_per_part, progress)
+    dump(config, out / "config.yaml")
+    write_json(out / "environment.json", describe_environment())
+    engine = LocalEngine(num_workers=config.runtime.num_workers)
+    for number, stage in enumerate(stages, start=1):
+        made = run_stage(stage, made, out / f"{number:02d}-{stage.name}", engine, progress)
+        if stage.name == until:
+            break
+    return made
+
+
+def collect_posts(
+    source: PostSource, out: Path, rows_per_part: int, progress: OnProgress
+) -> Manifest:
+    """Write the posts of a source as the first table of a run."""
+    manifest = Manifest(out / "00-posts")
+    settings = source.key_fields()
+    manifest.begin("posts", key_of("posts", settings), "", settings)
+    if manifest.is_finished:
+        return manifest
+    num_rows = 0
+    for number, table in enumerate(source.tables(out / "source", rows_per_part, progress)):
+        keep = pc.is_null(table[REJECT_REASON.name])
+        kept = table.filter(keep).drop_columns([REJECT_REASON.name])
+        manifest.write_part(f"part-{number:05d}", kept, table.filter(pc.invert(keep)))
+        num_rows += table.num_rows
+        progress("posts", num_rows, num_rows)
+    manifest.finish(num_rows)
+    return manifest
+
+
+def describe_environment() -> dict[str, str]:
+    """Return the versions a run was made with."""
+    return {
+        "hashtag2action": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "command": json.dumps([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }

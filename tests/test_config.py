@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+from hashtag2action.config import Config, dump, key_of, load
+from hashtag2action.errors import ConfigError
+
+
+class Runtime(Config):
+    num_workers: int = 1
+
+
+class Inner(Config):
+    threshold: float = 0.5
+
+
+class Recipe(Config):
+    inner: Inner = Inner()
+    path: Path = Path("x")
+    runtime: Runtime = Runtime()
+
+
+def recipe(folder: Path, text: str) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_overrides_win_over_the_recipe_and_the_recipe_over_defaults(tmp_path: Path) -> None:
+    path = recipe(tmp_path, "inner: {threshold: 0.25}\n")
+    assert load(Recipe, path).inner.threshold == 0.25
+    assert load(Recipe, path, ["inner.threshold=0.75"]).inner.threshold == 0.75
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "named"),
+    [
+        ("inner: {treshold: 1}", [], "inner.treshold: no such field"),
+        ("inner: {threshold: high}", [], "inner.threshold"),
+        ("inner: [", [], "is not YAML"),
+        ("- a", [], "mapping"),
+        ("", ["inner.threshold"], "section.field=value"),
+        ("inner: {threshold: 1}", ["inner.threshold.deeper=1"], "is a value"),
+    ],
+)
+def test_wrong_recipe_is_refused_by_file_and_field(
+    tmp_path: Path, text: str, overrides: list[str], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=named.replace("(", r"\(")):
+        load(Recipe, recipe(tmp_path, text), overrides)
+
+
+def test_missing_recipe_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.yaml"):
+        load(Recipe, tmp_path / "absent.yaml")
+
+
+def test_runtime_fields_never_enter_a_key() -> None:
+    slow = Recipe(runtime=Runtime(num_workers=1))
+    fast = Recipe(runtime=Runtime(num_workers=8))
+    other = Recipe(inner=Inner(threshold=0.1))
+    assert key_of(slow.key_fields()) == key_of(fast.key_fields())
+    assert key_of(slow.key_fields()) != key_of(other.key_fields())
+
+
+def test_resolved_recipe_loads_to_the_same_settings(tmp_path: Path) -> None:
+    config = Recipe(inner=Inner(threshold=0.125))
+    dump(config, tmp_path / "config.yaml")
+    assert load(Recipe, tmp_path / "config.yaml") == config
