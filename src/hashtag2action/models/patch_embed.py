@@ -137,6 +137,7 @@ class PatchEmbed(nn.Module):
 def _cells(
     clips: Num[Tensor, "b c t h w"], patch_size: int, tubelet_size: int
 ) -> Num[Tensor, "b c s dt rows p columns p"]:
-    slots, rows, columns = token_grid(*clips.shape[2:], patch_size, tubelet_size)
+    num_frames, height, width = clips.shape[2:]
+    slots, rows, columns = token_grid(num_frames, height, width, patch_size, tubelet_size)
     cells = clips.unflatten(4, (columns, patch_size)).unflatten(3, (rows, patch_size))
     return cells.unflatten(2, (slots, tubelet_size))

@@ -22,13 +22,13 @@ def normalized_pixels(tubelets: Num[Tensor, "*n c t h w"]) -> Float[Tensor, "*n 
         return tubelets
     mean = _per_channel(IMAGENET_MEAN, tubelets.device)
     std = _per_channel(IMAGENET_STD, tubelets.device)
-    return tubelets.float().div(255).sub(mean).div(std)
+    return tubelets.float().div_(255).sub_(mean).div_(std)
 
 
 def unit_pixels(tubelets: Num[Tensor, "*n c t h w"]) -> Float[Tensor, "*n c t h w"]:
     """Give RGB in [0, 1] as float32, whichever of the two forms a clip came in."""
     if not tubelets.is_floating_point():
-        return tubelets.float().div(255)
+        return tubelets.float().div_(255)
     mean = _per_channel(IMAGENET_MEAN, tubelets.device)
     std = _per_channel(IMAGENET_STD, tubelets.device)
     return tubelets.float() * std + mean

@@ -11,8 +11,6 @@ gradients stay exactly those of the plain form.
 Source: VideoMAE V2 (arXiv 2303.16727), section 3.
 """
 
-from typing import Self
-
 import torch
 from jaxtyping import Float, Int64, Num
 from torch import Tensor, nn
@@ -172,7 +170,7 @@ class VideoMAE(nn.Module):
         image_size: int = 224,
         patch_size: int | None = None,
         decoder_depth: int | None = None,
-    ) -> Self:
+    ) -> "VideoMAE":
         """Build one of the published sizes (see `variants`).
 
         Args:

@@ -7,8 +7,6 @@ carry upstream's names, so released weights load as they are: layer 0 of layer-w
 Source: VideoMAE V2 (arXiv 2303.16727), fine-tuning form.
 """
 
-from typing import Self
-
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
@@ -88,7 +86,7 @@ class VisionTransformer(nn.Module):
         drop_path_rate: float = 0.0,
         head_drop_rate: float = 0.0,
         init_scale: float = 0.001,
-    ) -> Self:
+    ) -> "VisionTransformer":
         """Build one of the published sizes (see `variants`); other arguments as the class's.
 
         Args:
