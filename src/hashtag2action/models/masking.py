@@ -6,7 +6,7 @@ rectangular. How many decoded tokens are hidden from the encoder - the ones a lo
 fixed as well with an even share of each place over time (see `sample_masks`), and reported
 always.
 
-Source: VideoMAE (arXiv 2203.12602), section 3.3, tube masking; VideoMAE V2 (arXiv 2303.16727),
+Source: VideoMAE (arXiv 2203.12602), tube masking; VideoMAE V2 (arXiv 2303.16727),
 section 3.2, running cell masking.
 """
 
