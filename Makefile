@@ -1,0 +1,43 @@
+# Each target does its own set-up: nothing is needed but Linux, Python 3.11+, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO ?= runs/demo
+# Spinning OpenMP threads make a shared machine ten times slower; passive ones cost nothing.
+export OMP_WAIT_POLICY := PASSIVE
+export GOMP_SPINCOUNT := 0
+
+.PHONY: help demo test check format clean
+
+help:
+	@echo "make demo    the whole line in the rendered world, with its figures (minutes)"
+	@echo "make test    the whole test suite"
+	@echo "make check   format, lint, types, imports"
+	@echo "make format  write the format and the safe fixes"
+	@echo "make clean   remove .venv and runs"
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable ".[train,persons,dev]"
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/h2a demo --recipe recipes/demo.yaml --out $(DEMO)
+
+test: $(STAMP)
+	H2A_DEBUG=1 $(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --no-logo
+
+format: $(STAMP)
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+
+clean:
+	rm -rf $(VENV) runs

@@ -1,0 +1,295 @@
+"""The command `h2a`: parses, calls, prints, sets the exit code. Imported by nobody.
+
+Exit codes: 0 done, 1 a figure fell short or our own fault, 2 wrong usage or recipe, 3 wrong data,
+4 a worker or part failed. `H2A_DEBUG=1` shows tracebacks.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+import yaml
+
+from hashtag2action import __version__
+from hashtag2action.config import Config, load
+from hashtag2action.errors import Hashtag2ActionError, MissingExtraError
+from hashtag2action.manifest import Manifest, stage_folders
+from hashtag2action.terminal import ProgressLine, render_table
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+app = typer.Typer(
+    help="From hashtags to an action recognizer, with no labelling.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Recipe = Annotated[Path, typer.Argument(help="A YAML recipe; see recipes/.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SECTION.FIELD=VALUE]...", help="Laid over the recipe.", show_default=False
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", help="Folder of this run.", show_default=False)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved recipe and stop.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@app.command()
+def mine(
+    recipe: Recipe,
+    out: Out,
+    overrides: Overrides = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Find the hashtags worth collecting."""
+    from hashtag2action.hashtags.mine import MineConfig
+    from hashtag2action.hashtags.mine import mine as run
+
+    config = _load(MineConfig, recipe, overrides, dry_run)
+    with ProgressLine() as progress:
+        manifest = run(config, out, progress)
+    table = manifest.read().slice(0, 20)
+    rows = [
+        [str(row[name]) for name in ("hashtag", "num_posts", "num_creators", "num_views")]
+        for row in table.to_pylist()
+    ]
+    _say(
+        manifest.receipt(),
+        render_table("Hashtags kept", ["hashtag", "posts", "creators", "views"], rows),
+        as_json,
+    )
+
+
+@app.command()
+def curate(
+    recipe: Recipe,
+    out: Out,
+    overrides: Overrides = None,
+    until: Annotated[str | None, typer.Option(help="Last stage to run.")] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Turn posts into action clips."""
+    from hashtag2action.curate.pipeline import CurateConfig
+    from hashtag2action.curate.pipeline import curate as run
+
+    config = _load(CurateConfig, recipe, overrides, dry_run)
+    with ProgressLine() as progress:
+        run(config, out, progress, until)
+    receipts = _receipts(out)
+    _say({"stages": receipts}, _funnel(receipts), as_json)
+
+
+@app.command()
+def pretrain(
+    recipe: Recipe,
+    out: Out,
+    overrides: Overrides = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Pre-train a video transformer on clips, without labels."""
+    _needs_torch()
+    from hashtag2action.train.pretrain import PretrainConfig
+    from hashtag2action.train.pretrain import pretrain as run
+
+    _train(PretrainConfig, run, recipe, out, overrides, dry_run, as_json)
+
+
+@app.command()
+def finetune(
+    recipe: Recipe,
+    out: Out,
+    overrides: Overrides = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Fine-tune a classifier on labelled clips."""
+    _needs_torch()
+    from hashtag2action.train.finetune import FinetuneConfig
+    from hashtag2action.train.finetune import finetune as run
+
+    _train(FinetuneConfig, run, recipe, out, overrides, dry_run, as_json)
+
+
+@app.command()
+def evaluate(
+    recipe: Recipe,
+    out: Out,
+    overrides: Overrides = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Evaluate a classifier on labelled clips, over several views of each."""
+    _needs_torch()
+    from hashtag2action.evaluate.evaluate import EvaluateConfig
+    from hashtag2action.evaluate.evaluate import evaluate as run
+
+    _train(EvaluateConfig, run, recipe, out, overrides, dry_run, as_json)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="A run, or a folder of runs.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="HTML file; by default FOLDER/report.html.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what is on disk as one HTML page."""
+    from hashtag2action.report.render import write_report
+
+    path = write_report(folder, out)
+    _say({"report": str(path)}, str(path), as_json)
+
+
+@app.command()
+def score(
+    folder: Annotated[Path, typer.Argument(help="A finished curation.")],
+    truth: Annotated[Path, typer.Option("--truth", help="Labelled truth, as JSON.")],
+    as_json: Json = False,
+) -> None:
+    """Compare a curation with labelled truth."""
+    from hashtag2action.curate.score import score as run
+    from hashtag2action.manifest import write_json
+
+    figures = run(folder, truth)
+    write_json(folder / "score.json", figures)
+    rows = [
+        [f"{section} {name}", "-" if value is None else f"{value:.4g}"]
+        for section, values in figures.items()
+        for name, value in values.items()
+    ]
+    _say(figures, render_table("Against the truth", ["figure", "value"], rows), as_json)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the demo.")] = Path("runs/demo"),
+    recipe: Annotated[Path | None, typer.Option(help="Another demo recipe.")] = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Run the whole line in the rendered world and check its figures."""
+    _needs_torch()
+    from hashtag2action.demo import DemoConfig
+    from hashtag2action.demo import demo as run
+
+    config = DemoConfig() if recipe is None else load(DemoConfig, recipe, overrides or [])
+    with ProgressLine() as progress:
+        result = run(config, out, progress)
+    rows = [
+        [figure.name, figure.shown, figure.bar, "ok" if figure.is_ok else "short"]
+        for figure in result.figures
+    ]
+    table = render_table(
+        "The whole line, in the rendered world", ["figure", "value", "must be", ""], rows
+    )
+    _say(result.as_json(), f"{table}\n{result.report}", as_json)
+    if not all(figure.is_ok for figure in result.figures):
+        raise typer.Exit(1)
+
+
+@app.command()
+def show(
+    what: Annotated[Path, typer.Argument(help="A curation's folder, or a recipe.")],
+    as_json: Json = False,
+) -> None:
+    """Show a curation's funnel, or a recipe."""
+    if what.is_dir():
+        receipts = _receipts(what)
+        _say({"stages": receipts}, _funnel(receipts), as_json)
+    else:
+        from hashtag2action.config import read_yaml
+
+        values = read_yaml(what)
+        _say(values, yaml.safe_dump(values, sort_keys=False).rstrip(), as_json)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def main() -> None:
+    """Run the command and turn errors into one message and an exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except Hashtag2ActionError as error:
+        if os.environ.get("H2A_DEBUG") == "1":
+            raise
+        print(f"h2a: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("h2a: stopped; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+
+
+def _load(
+    kind: type[AnyConfig], recipe: Path, overrides: Sequence[str] | None, dry_run: bool
+) -> AnyConfig:
+    config = load(kind, recipe, overrides or [])
+    if dry_run:
+        print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip())
+        raise typer.Exit(0)
+    return config
+
+
+def _train(
+    kind: type[AnyConfig],
+    run: Callable[..., dict[str, Any]],
+    recipe: Path,
+    out: Path,
+    overrides: Sequence[str] | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    config = _load(kind, recipe, overrides, dry_run)
+    with ProgressLine() as progress:
+        figures = run(config, out, progress)
+    shown = {name: value for name, value in figures.items() if isinstance(value, (int, float, str))}
+    rows = [
+        [name, f"{value:.4g}" if isinstance(value, float) else str(value)]
+        for name, value in shown.items()
+    ]
+    _say(figures, render_table(str(out), ["figure", "value"], rows), as_json)
+
+
+def _say(values: Any, text: str, as_json: bool) -> None:
+    print(json.dumps(values, indent=1, default=str) if as_json else text)
+
+
+def _receipts(run: Path) -> list[dict[str, Any]]:
+    return [
+        Manifest(folder).receipt() for folder in stage_folders(run) if Manifest(folder).is_finished
+    ]
+
+
+def _funnel(receipts: list[dict[str, Any]]) -> str:
+    rows = []
+    for receipt in receipts:
+        reasons = sorted(receipt["reasons"].items(), key=lambda item: -item[1])
+        told = ", ".join(f"{name} {count}" for name, count in reasons[:4])
+        told += f" and {len(reasons) - 4} more" if len(reasons) > 4 else ""
+        counts = [str(receipt[name]) for name in ("num_input_rows", "num_kept", "num_rejected")]
+        rows.append([receipt["stage"], *counts, told])
+    return render_table("Funnel", ["stage", "in", "kept", "rejected", "reasons"], rows)
+
+
+def _needs_torch() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("torch") is None:
+        raise MissingExtraError("torch", "train")

@@ -1,0 +1,29 @@
+"""Every recipe loads and prints its resolved form."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hashtag2action.cli import app
+
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+NEEDED = {
+    "curate/archive.yaml": ["source.posts=posts.jsonl"],
+    "curate/folder.yaml": ["source.folder=videos"],
+    "mine/archive.yaml": ["source.posts=posts.jsonl"],
+}
+
+
+def recipes() -> list[str]:
+    names = (path.relative_to(RECIPES).as_posix() for path in RECIPES.rglob("*.yaml"))
+    return sorted(name for name in names if "/" in name)
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_recipe_resolves(name: str, tmp_path: Path) -> None:
+    verb = name.split("/", maxsplit=1)[0]
+    words = [verb, str(RECIPES / name), *NEEDED.get(name, []), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, [*words, "--dry-run"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert not (tmp_path / "out").exists()
