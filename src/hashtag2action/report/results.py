@@ -1,0 +1,161 @@
+"""What came out: evaluations, a score against truth, the figures of a demo."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from hashtag2action.report.discover import Run, read_json
+from hashtag2action.report.matrix import Confusion, confusions, heat_map
+
+PAPER = "Hashtag2Action, ICCV 2025 workshops"
+PAPER_TOP1 = {"ucf101": 99.05, "hmdb51": 86.08, "k400": 85.51, "ssv2": 74.27}
+"""Top-1, percent, ViT-g, as the paper reports it. Source: the paper's table of benchmarks."""
+BENCHMARKS = {("ucf101", 101), ("hmdb51", 51), ("k400", 400), ("ssv2", 174)}
+"""Names and numbers of classes: a subset of a benchmark is another benchmark."""
+
+
+@dataclass(frozen=True)
+class ClassLine:
+    """How one class fared."""
+
+    name: str
+    num_clips: int
+    recall: float | None
+    precision: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation."""
+
+    name: str
+    benchmark: str
+    num_clips: int | None
+    top1: float | None
+    top5: float | None
+    mean_class_accuracy: float | None
+    paper_top1: float | None
+    """The paper's figure as a share, where the benchmark is the same."""
+    num_classes: int
+    chart: Markup
+    confusions: tuple[Confusion, ...]
+    classes: tuple[ClassLine, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a demo, with its bar."""
+
+    figure: str
+    value: str
+    bar: str
+    is_ok: bool
+
+
+@dataclass(frozen=True)
+class ScoreLine:
+    """One number of a score against truth."""
+
+    section: str
+    name: str
+    value: str
+
+
+def read_evaluation(run: Run) -> Evaluation:
+    """Read `metrics.json` of an evaluation; what it does not hold is left out."""
+    values = read_json(run.folder / "metrics.json")
+    values = values if isinstance(values, dict) else {}
+    matrix = values.get("confusion_matrix") or []
+    given = values.get("classes") or values.get("class_names") or []
+    classes = [str(name) for name in given]
+    if len(classes) != len(matrix):
+        classes = [str(index) for index in range(len(matrix))]
+    benchmark = str(values.get("benchmark") or "")
+    num_clips = values.get("num_clips") or (sum(map(sum, matrix)) if matrix else None)
+    return Evaluation(
+        name=run.name,
+        benchmark=benchmark,
+        num_clips=num_clips,
+        top1=values.get("top1"),
+        top5=values.get("top5") if len(classes) > 5 else None,
+        mean_class_accuracy=values.get("mean_class_accuracy"),
+        paper_top1=_paper(benchmark, len(classes)),
+        num_classes=len(classes),
+        chart=heat_map(matrix, classes),
+        confusions=tuple(confusions(matrix, classes)),
+        classes=tuple(_class_lines(matrix, classes)),
+    )
+
+
+def read_figures(run: Run) -> list[Figure]:
+    """Read `figures.json` of a demo."""
+    values = read_json(run.folder / "figures.json")
+    lines = values.get("figures", []) if isinstance(values, dict) else values
+    return [
+        Figure(
+            str(line.get("figure", "")), shown(line.get("value")), shown(line.get("bar")),
+            line.get("ok") in {True, "ok"},
+        )
+        for line in lines or []
+    ]  # fmt: skip
+
+
+def read_score(run: Path) -> list[ScoreLine]:
+    """Read `score.json` of a curation run, flattened."""
+    values = read_json(run / "score.json")
+    if not isinstance(values, dict):
+        return []
+    lines = []
+    for section, inner in values.items():
+        pairs = _flat(inner) if isinstance(inner, dict) else [("", inner)]
+        lines += [ScoreLine(str(section), name, shown(value)) for name, value in pairs]
+    return lines
+
+
+def shown(value: Any) -> str:
+    """Write a value from JSON for a person."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list):
+        return ", ".join(shown(item) for item in value) or "none"
+    return str(value)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            pairs += _flat(value, f"{prefix}{name}.")
+        else:
+            pairs.append((f"{prefix}{name}", value))
+    return pairs
+
+
+def _class_lines(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> list[ClassLine]:
+    lines = []
+    for index, name in enumerate(classes):
+        right, true = matrix[index][index], sum(matrix[index])
+        predicted = sum(row[index] for row in matrix)
+        lines.append(
+            ClassLine(
+                name, true, right / true if true else None, right / predicted if predicted else None
+            )
+        )
+    return sorted(lines, key=lambda line: (line.recall is None, line.recall, line.name))
+
+
+def _paper(benchmark: str, num_classes: int) -> float | None:
+    name = re.sub(r"[^a-z0-9]", "", benchmark.lower())
+    if (name, num_classes) not in BENCHMARKS:
+        return None
+    return PAPER_TOP1[name] / 100
