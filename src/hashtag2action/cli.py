@@ -100,7 +100,7 @@ def pretrain(
 ) -> None:
     """Pre-train a video transformer on clips, without labels."""
     _needs_torch()
-    from hashtag2action.train.pretrain import PretrainConfig
+    from hashtag2action.train.pretrain import Pretrain as PretrainConfig
     from hashtag2action.train.pretrain import pretrain as run
 
     _train(PretrainConfig, run, recipe, out, overrides, dry_run, as_json)
@@ -116,7 +116,7 @@ def finetune(
 ) -> None:
     """Fine-tune a classifier on labelled clips."""
     _needs_torch()
-    from hashtag2action.train.finetune import FinetuneConfig
+    from hashtag2action.train.finetune import Finetune as FinetuneConfig
     from hashtag2action.train.finetune import finetune as run
 
     _train(FinetuneConfig, run, recipe, out, overrides, dry_run, as_json)
@@ -132,7 +132,7 @@ def evaluate(
 ) -> None:
     """Evaluate a classifier on labelled clips, over several views of each."""
     _needs_torch()
-    from hashtag2action.evaluate.evaluate import EvaluateConfig
+    from hashtag2action.evaluate.evaluate import Evaluate as EvaluateConfig
     from hashtag2action.evaluate.evaluate import evaluate as run
 
     _train(EvaluateConfig, run, recipe, out, overrides, dry_run, as_json)

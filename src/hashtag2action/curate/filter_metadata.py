@@ -65,7 +65,8 @@ class FilterMetadata(Stage):
             ]
             if self.regions:
                 inside = pc.is_in(table["region"], pa.array(self.regions, pa.string()))
-                rules.append(("other_region", pc.invert(inside)))
+                known = pc.is_valid(table["region"])
+                rules.append(("other_region", pc.and_not(known, inside)))
             if self.hashtags:
                 rules.append(("no_wanted_hashtag", pc.is_null(table["hashtag"])))
             return first_reason(table, rules)
