@@ -1,0 +1,187 @@
+"""The rendered world: a small platform whose people, cuts, copies and lies are all known.
+
+It is the default input of the demonstration and the ground truth of the tests. Everything follows
+from a seed: the posts, what the platform says about them, and every frame.
+"""
+
+import json
+import logging
+import multiprocessing
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import cv2
+from pydantic import Field, field_validator
+
+from hashtag2action.config import Config, key_of
+from hashtag2action.errors import EngineError, ManifestError
+from hashtag2action.sources.studio_film import film
+from hashtag2action.sources.studio_motion import ACTIONS
+from hashtag2action.sources.studio_posts import Mix, PostPlan, plan_posts, post_line, truth_of
+
+logger = logging.getLogger(__name__)
+
+# Raised when equal settings start to give other frames, so that old folders are refused.
+_EDITION = 1
+
+Progress = Callable[[int, int], None]
+Job = TypeVar("Job")
+
+
+class Studio(Config):
+    """A platform of rendered posts."""
+
+    kind: Literal["studio"] = "studio"
+    num_posts: int = Field(default=200, ge=1)
+    """Posts in all, flawed ones included."""
+    seed: int = Field(default=0, ge=0)
+    """Another seed is another platform."""
+    actions: tuple[str, ...] = ACTIONS
+    """Actions that people do and tag; names are hashtags."""
+    width_px: int = Field(default=360, ge=64, multiple_of=2)
+    height_px: int = Field(default=640, ge=64, multiple_of=2)
+    bad_fraction: float = Field(default=0.05, ge=0, le=0.3)
+    """Files that are empty, truncated or a web page."""
+    duplicate_fraction: float = Field(default=0.08, ge=0, le=0.2)
+    """Near-duplicates: re-encoded, cropped, mirrored or captioned anew."""
+    nobody_fraction: float = Field(default=0.1, ge=0, le=0.3)
+    """Posts that carry an action's tag and show nobody."""
+    people_fraction: float = Field(default=0.1, ge=0, le=0.3)
+    """Posts that carry an action's tag and show people who do something else."""
+    short_fraction: float = Field(default=0.02, ge=0, le=0.1)
+    """Posts of 2 s."""
+    long_fraction: float = Field(default=0.01, ge=0, le=0.1)
+    """Posts of more than a minute."""
+    withdrawn_fraction: float = Field(default=0.03, ge=0, le=0.1)
+    """Posts whose makers took them back after the export."""
+
+    @field_validator("actions")
+    @classmethod
+    def _actions_are_known(cls, actions: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [action for action in actions if action not in ACTIONS]
+        if unknown or not actions:
+            raise ValueError(f"{unknown} are no actions of the studio; it has {', '.join(ACTIONS)}")
+        return actions
+
+    @property
+    def mix(self) -> Mix:
+        """Posts of each kind, as whole numbers."""
+        names = ("bad", "duplicate", "nobody", "people", "short", "long", "withdrawn")
+        counts = {name: round(getattr(self, f"{name}_fraction") * self.num_posts) for name in names}
+        return Mix(**counts, total=self.num_posts)
+
+
+@dataclass(frozen=True)
+class StudioFiles:
+    """Where a rendered platform lies."""
+
+    posts: Path
+    truth: Path
+    videos: Path
+    withdrawn: Path
+
+
+def plan_studio(config: Studio) -> list[PostPlan]:
+    """Invent the posts of a platform without rendering them."""
+    return plan_posts(config.seed, config.actions, config.mix)
+
+
+def render_studio(
+    config: Studio, out_dir: Path, workers: int = 1, on_progress: Progress | None = None
+) -> StudioFiles:
+    """Render a platform into a folder; what is already there is kept.
+
+    Args:
+        config: The platform.
+        out_dir: Gets `posts.jsonl`, `truth.json`, `withdrawn.txt`, `studio.json` and `videos/`.
+        workers: Processes; the result does not depend on it.
+        on_progress: Called with the posts done and all posts, after each.
+
+    Raises:
+        ManifestError: The folder holds a platform of other settings.
+        EngineError: A worker died.
+    """
+    files = StudioFiles(
+        posts=out_dir / "posts.jsonl",
+        truth=out_dir / "truth.json",
+        videos=out_dir / "videos",
+        withdrawn=out_dir / "withdrawn.txt",
+    )
+    claim_folder(out_dir, key_of("studio", _EDITION, config))
+    files.videos.mkdir(exist_ok=True)
+    plans = plan_studio(config)
+    size = (config.width_px, config.height_px)
+    jobs = [(plan, files.videos / f"{plan.id}.mp4", size) for plan in plans]
+    # The longest first, so that no worker ends up alone with a long one.
+    jobs.sort(key=lambda job: -job[0].num_frames)
+    run_jobs(_film, jobs, workers, on_progress)
+    lines = [json.dumps(post_line(plan)) + "\n" for plan in plans]
+    gone = sorted(plan.id for plan in plans if plan.withdrawn)
+    truth = {plan.id: truth_of(plan) for plan in plans}
+    _write(files.withdrawn, "".join(f"{name}\n" for name in gone))
+    _write(files.truth, json.dumps(truth, indent=1) + "\n")
+    _write(files.posts, "".join(lines))
+    logger.info(f"rendered {len(plans)} posts in {out_dir}")
+    return files
+
+
+def claim_folder(out_dir: Path, key: str) -> None:
+    """Mark a folder as the place of these settings, or refuse one that has others.
+
+    Raises:
+        ManifestError: The folder was rendered with other settings.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    mark = out_dir / "studio.json"
+    if not mark.exists():
+        _write(mark, json.dumps({"key": key}) + "\n")
+    elif json.loads(mark.read_text(encoding="utf-8")).get("key") != key:
+        raise ManifestError(
+            f"{out_dir} holds videos rendered with other settings; give another folder or delete it"
+        )
+
+
+def run_jobs(
+    work: Callable[[Job], None], jobs: Iterable[Job], workers: int, on_progress: Progress | None
+) -> None:
+    """Do every job, in this process or in several, and tell how far it is.
+
+    Raises:
+        EngineError: A worker died.
+    """
+    jobs = list(jobs)
+    told = on_progress or (lambda _done, _total: None)
+    if workers <= 1:
+        for done, job in enumerate(jobs, 1):
+            work(job)
+            told(done, len(jobs))
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        workers, context, initializer=cv2.setNumThreads, initargs=(1,)
+    ) as pool:
+        futures = [pool.submit(work, job) for job in jobs]
+        try:
+            for done, future in enumerate(as_completed(futures), 1):
+                future.result()
+                told(done, len(jobs))
+        except BrokenProcessPool as error:
+            raise EngineError("a rendering process died; start again to go on") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _film(job: tuple[PostPlan, Path, tuple[int, int]]) -> None:
+    plan, path, size = job
+    if not path.exists():
+        film(plan, path, size)
+
+
+def _write(path: Path, text: str) -> None:
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
