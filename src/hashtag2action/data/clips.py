@@ -1,0 +1,144 @@
+"""Where the clips of a run come from: a curation, a folder, a CSV or a benchmark.
+
+Each origin is a config of its own, told apart by `kind`, and reads into one `ClipSet`.
+"""
+
+import csv
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hashtag2action.config import Config
+from hashtag2action.data.benchmarks import Hmdb51Clips, Ucf101Clips
+from hashtag2action.data.clip_set import Clip, ClipSet, list_videos, not_empty
+from hashtag2action.errors import ConfigError
+from hashtag2action.manifest import find_stage
+
+
+class CuratedClips(Config):
+    """The clips a curation exported."""
+
+    kind: Literal["curated"] = "curated"
+    run: Path
+    """Folder of the curation run, the one that holds 06-export_clips."""
+    label: Literal["none", "hashtag", "action_group"] = "none"
+    """Column that serves as the weak label; pre-training needs none."""
+
+    def read(self) -> ClipSet:
+        """List the kept clips of the run's last stage.
+
+        Raises:
+            ManifestError: The folder is no curation run, or its export did not begin.
+        """
+        manifest = find_stage(self.run, "export_clips")
+        columns = ["clip_id", "path", "clip_start_s", "clip_end_s"]
+        if self.label != "none":
+            columns.append(self.label)
+        rows = manifest.read("kept", columns).to_pylist()
+        media = manifest.root / "media"
+        names = () if self.label == "none" else tuple(sorted({row[self.label] for row in rows}))
+        clips = [
+            Clip(
+                clip_id=row["clip_id"],
+                path=media / row["path"],
+                start_s=row["clip_start_s"],
+                end_s=row["clip_end_s"],
+                label=names.index(row[self.label]) if names else None,
+            )
+            for row in rows
+        ]
+        return ClipSet(not_empty(clips, f"{manifest.root}: kept rows"), names)
+
+
+class FolderClips(Config):
+    """A folder of videos; with labels, its sub-folders are the classes."""
+
+    kind: Literal["folder"] = "folder"
+    folder: Path
+    """Folder of the videos: FOLDER/<class>/*.mp4 with labels, any depth without."""
+    labeled: bool = True
+    """Whether the names of the sub-folders are classes."""
+
+    def read(self) -> ClipSet:
+        """List the videos of the folder.
+
+        Raises:
+            ConfigError: The folder does not exist, is empty, or has videos outside class folders.
+        """
+        paths = list_videos(self.folder)
+        if not self.labeled:
+            clips = [Clip(_relative(path, self.folder), path) for path in paths]
+            return ClipSet(not_empty(clips, str(self.folder)))
+        stray = [path for path in paths if path.parent == self.folder]
+        if stray:
+            raise ConfigError(
+                f"{stray[0]}: a video outside a class folder; expected FOLDER/<class>/video, "
+                "or labeled=false"
+            )
+        classes = [path.relative_to(self.folder).parts[0] for path in paths]
+        names = tuple(sorted(set(classes)))
+        clips = [
+            Clip(_relative(path, self.folder), path, label=names.index(name))
+            for path, name in zip(paths, classes, strict=True)
+        ]
+        return ClipSet(not_empty(clips, str(self.folder)), names)
+
+
+class CsvClips(Config):
+    """A CSV with a header: `path`, and where they apply `label`, `start_s` and `end_s`."""
+
+    kind: Literal["csv"] = "csv"
+    file: Path
+    """The CSV."""
+    root: Path | None = None
+    """Folder relative paths start at; None is the CSV's own folder."""
+    class_names: tuple[str, ...] | None = None
+    """Classes in label order; None takes the labels found, sorted."""
+
+    def read(self) -> ClipSet:
+        """List the clips of the file.
+
+        Raises:
+            ConfigError: The file is missing, has no `path` column, or a row is not right.
+        """
+        rows = self._rows()
+        root = self.root or self.file.parent
+        found = sorted({row["label"] for row in rows if row.get("label")})
+        names = self.class_names if self.class_names is not None else tuple(found)
+        unknown = set(found) - set(names)
+        if unknown:
+            raise ConfigError(f"{self.file}: labels not among class_names: {sorted(unknown)}")
+        clips = [self._clip(number, row, root, names) for number, row in enumerate(rows, start=2)]
+        return ClipSet(not_empty(clips, str(self.file)), names)
+
+    def _rows(self) -> list[dict[str, str]]:
+        try:
+            with self.file.open(encoding="utf-8", newline="") as lines:
+                reader = csv.DictReader(lines)
+                rows = list(reader)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{self.file}: cannot be read as CSV ({error})") from error
+        if "path" not in (reader.fieldnames or ()):
+            raise ConfigError(f"{self.file}: no column 'path'; found {reader.fieldnames}")
+        return rows
+
+    def _clip(self, number: int, row: dict[str, str], root: Path, names: tuple[str, ...]) -> Clip:
+        start, end = row.get("start_s") or "0", row.get("end_s") or ""
+        try:
+            start_s, end_s = float(start), float(end) if end else None
+        except ValueError as error:
+            raise ConfigError(f"{self.file}:{number}: start_s or end_s: {error}") from error
+        span = f"@{start}-{end}" if row.get("start_s") or end else ""
+        label = names.index(row["label"]) if row.get("label") else None
+        return Clip(f"{row['path']}{span}", root / row["path"], start_s, end_s, label)
+
+
+ClipSource = Annotated[
+    CuratedClips | FolderClips | CsvClips | Ucf101Clips | Hmdb51Clips, Field(discriminator="kind")
+]
+"""Any origin of clips; `kind` chooses."""
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()

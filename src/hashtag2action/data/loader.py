@@ -1,0 +1,202 @@
+"""From clips to batches: every batch is a function of (seed, step) and of nothing else.
+
+So resuming at a step needs no state, any number of workers makes the same batches, and a batch
+can be drawn again to look at it. Clips come in permutations, one after the other without a gap:
+every clip is seen equally often whatever the batch size.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+from pydantic import Field
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from hashtag2action.config import Config
+from hashtag2action.data.clip_set import Clip, ClipSet
+from hashtag2action.data.frames import FrameReader, OnProgress
+from hashtag2action.data.transforms import Augmentation
+from hashtag2action.errors import ConfigError, VideoError
+from hashtag2action.video.sampling import dense_times, segment_times
+
+_ORDER, _SAMPLE = 0, 1
+"""Which chance: seeds of the order and of the samples must not coincide."""
+
+
+class Sampling(Config):
+    """Which frames of a clip make a sample."""
+
+    kind: Literal["dense", "segments"] = "dense"
+    """Dense: frames at a fixed stride from a random place. Segments: the clip is cut into equal
+    parts, one random frame of each (for Something-Something V2)."""
+    num_frames: Annotated[int, Field(gt=0)] = 16
+    """Frames of a sample. Source: VideoMAE V2."""
+    stride_s: Annotated[float, Field(gt=0)] = 4 / 30
+    """Seconds from frame to frame. Source: VideoMAE V2, every fourth frame, of 30 a second."""
+
+    def times(self, span_s: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
+        """Draw the times of one sample, in seconds within the file."""
+        if self.kind == "segments":
+            offsets = rng.random(self.num_frames)
+            return segment_times(*span_s, self.num_frames, offset_fractions=offsets)
+        return dense_times(*span_s, self.num_frames, self.stride_s, float(rng.random()))
+
+
+class Batch(NamedTuple):
+    """Samples of one step."""
+
+    step: int
+    clips: UInt8[Tensor, "b 3 t h w"]
+    labels: Int64[Tensor, " b"]
+    """Class of each sample; -1 without labels."""
+    clip_ids: list[str]
+    num_unreadable: int
+    """Clips of this step that could not be read and are missing from it."""
+
+
+class BatchPlan(Config):
+    """Which clips make which step."""
+
+    num_clips: Annotated[int, Field(gt=0)]
+    """Clips of the data set."""
+    clips_per_step: Annotated[int, Field(gt=0)]
+    """Clips of one step."""
+    seed: int = 0
+    """Seed of the order."""
+
+    def places(self, step: int) -> list[int]:
+        """Return the places of a step's clips in the data set."""
+        first = step * self.clips_per_step
+        seen = range(first, first + self.clips_per_step)
+        orders = {epoch: self._order(epoch) for epoch in {at // self.num_clips for at in seen}}
+        return [int(orders[at // self.num_clips][at % self.num_clips]) for at in seen]
+
+    def _order(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng([self.seed, _ORDER, epoch]).permutation(self.num_clips)
+
+
+class ClipBatches(Dataset[Batch]):
+    """Make the batch of any step.
+
+    Args:
+        clips: The data set.
+        plan: Which clips make which step.
+        reader: Where frames come from.
+        sampling: Which frames make a sample.
+        augmentation: What happens to their pixels.
+        size_px: Height and width of a sample.
+        repeated_augmentation: Samples from one decoded clip, which share its frames.
+        skip_unreadable: Leave clips that cannot be read out of their batch, and count them; else
+            they are an error.
+    """
+
+    def __init__(
+        self,
+        clips: ClipSet,
+        plan: BatchPlan,
+        reader: FrameReader,
+        sampling: Sampling,
+        augmentation: Augmentation,
+        size_px: int,
+        *,
+        repeated_augmentation: int = 1,
+        skip_unreadable: bool = False,
+    ) -> None:
+        self.source = clips
+        self.clips = clips.clips
+        self.plan = plan
+        self.reader = reader
+        self.sampling = sampling
+        self.augmentation = augmentation
+        self.size_px = size_px
+        self.repeated_augmentation = repeated_augmentation
+        self.skip_unreadable = skip_unreadable
+
+    def __getitem__(self, step: int) -> Batch:
+        """Make the batch of a step.
+
+        Raises:
+            VideoError: A clip cannot be read; the message names its file.
+        """
+        samples: list[np.ndarray] = []
+        chosen: list[Clip] = []
+        places = self.plan.places(step)
+        for number, place in enumerate(places):
+            clip = self.clips[place]
+            rng = np.random.default_rng([self.plan.seed, _SAMPLE, step, number])
+            try:
+                frames = self._frames(clip, rng)
+            except VideoError as error:
+                if self.skip_unreadable:
+                    continue
+                raise VideoError(f"{clip.path}: {error}") from error
+            for _ in range(self.repeated_augmentation):
+                samples.append(self.augmentation(frames, self.size_px, rng))
+                chosen.append(clip)
+        num_read = len(chosen) // self.repeated_augmentation
+        if not samples:
+            raise VideoError(f"step {step}: none of its {len(places)} clips can be read")
+        labels = [-1 if clip.label is None else clip.label for clip in chosen]
+        return Batch(
+            step=step,
+            clips=torch.from_numpy(np.stack(samples)).permute(0, 4, 1, 2, 3),
+            labels=torch.tensor(labels),
+            clip_ids=[clip.clip_id for clip in chosen],
+            num_unreadable=len(places) - num_read,
+        )
+
+    def _frames(self, clip: Clip, rng: np.random.Generator) -> np.ndarray:
+        times = self.sampling.times(self.reader.span_s(clip), rng)
+        return self.reader.at(clip, times)
+
+
+def readable_clips(
+    clips: ClipSet,
+    reader: FrameReader,
+    *,
+    skip_unreadable: bool,
+    on_progress: OnProgress | None = None,
+) -> tuple[ClipSet, int]:
+    """Decode clips into memory if they are kept there, and drop those that cannot be read.
+
+    Returns:
+        The clips to train on, and how many were dropped.
+
+    Raises:
+        VideoError: A clip cannot be read, and skipping was not asked for.
+        ConfigError: No clip can be read.
+    """
+    broken = reader.keep(clips.clips, on_progress)
+    if broken and not skip_unreadable:
+        bad = next(clip for clip in clips.clips if clip.clip_id in broken)
+        raise VideoError(
+            f"{bad.path}: {broken[bad.clip_id]} ({len(broken)} of {len(clips.clips)} clips cannot "
+            "be read; data.unreadable=skip trains without them)"
+        )
+    kept = tuple(clip for clip in clips.clips if clip.clip_id not in broken)
+    if not kept:
+        raise ConfigError(f"none of the {len(clips.clips)} clips can be read")
+    return ClipSet(kept, clips.class_names), len(broken)
+
+
+def iterate(
+    batches: ClipBatches, first_step: int, num_steps: int, num_workers: int = 0
+) -> Iterator[Batch]:
+    """Give the batches of steps `first_step` to `num_steps` - 1 in order.
+
+    Args:
+        batches: What makes them.
+        first_step: Step to begin with; not 0 when resuming.
+        num_steps: Step to end before.
+        num_workers: Processes that make batches ahead; 0 makes them here, when asked.
+    """
+    steps = range(first_step, num_steps)
+    if num_workers == 0:
+        return (batches[step] for step in steps)
+    loader = DataLoader(
+        batches, batch_size=None, sampler=steps, num_workers=num_workers, prefetch_factor=2
+    )
+    return iter(loader)

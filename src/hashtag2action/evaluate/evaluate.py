@@ -1,0 +1,161 @@
+"""From weights and labelled clips to accuracies, predictions and a confusion matrix."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from hashtag2action.config import Config
+from hashtag2action.data.clip_set import Clip, ClipSet
+from hashtag2action.data.clips import ClipSource
+from hashtag2action.data.frames import DecodeOnDemand, Decoding, FrameReader, OnProgress
+from hashtag2action.errors import ConfigError, VideoError
+from hashtag2action.evaluate.compute import Compute
+from hashtag2action.evaluate.metrics import summary
+from hashtag2action.evaluate.recognizer import Card, load_recognizer
+from hashtag2action.evaluate.views import Views, clip_views
+from hashtag2action.logs import begin_run
+from hashtag2action.manifest import write_json
+from hashtag2action.models.vit import VisionTransformer
+
+
+class EvaluationData(Config):
+    """Which clips are judged."""
+
+    clips: ClipSource
+    """Labelled clips."""
+    decoding: Decoding = DecodeOnDemand()
+    """On demand decodes each clip once for all its views."""
+    unreadable: Literal["fail", "skip"] = "fail"
+    """A clip that cannot be read ends the run with its path, or is left out and counted."""
+
+
+class EvaluationRuntime(Compute):
+    """How the evaluation runs; changes no result beyond rounding."""
+
+    views_per_step: Annotated[int, Field(gt=0)] = 16
+    """Views that go through the network at once."""
+
+
+class Evaluate(Config):
+    """Judge a recognizer on labelled clips."""
+
+    weights: Path
+    """A fine-tuned network's weights.safetensors."""
+    data: EvaluationData
+    """Clips."""
+    views: Views = Views()
+    """Views averaged per clip."""
+    runtime: EvaluationRuntime = EvaluationRuntime()
+    """Device, precision, threads."""
+
+
+def evaluate(config: Evaluate, out: Path, on_progress: OnProgress | None = None) -> dict[str, Any]:
+    """Judge a recognizer.
+
+    Softmax per view, mean over views. Writes config.yaml, environment.json, metrics.json
+    (accuracies and the confusion matrix) and predictions.parquet (one row per clip, its id a
+    path, with the probabilities of every view).
+
+    Returns:
+        What metrics.json holds.
+
+    Raises:
+        ConfigError: The clips have no labels, or other classes than the network.
+        CheckpointError: The weights are not those of a recognizer.
+        VideoError: A clip cannot be read.
+    """
+    begun = time.perf_counter()
+    begin_run(out, config)
+    config.runtime.start()
+    model, card = load_recognizer(config.weights)
+    model.to(config.runtime.device).eval()
+    clips = config.data.clips.read()
+    clips.labels()
+    _check_classes(clips, card)
+    read, probabilities = _predict_all(model, card, clips, config, on_progress)
+    labels = np.array([clip.label for clip in read])
+    metrics = summary(probabilities.mean(axis=1), labels, card.class_names)
+    metrics |= {
+        "num_unreadable": len(clips.clips) - len(read),
+        "num_views": probabilities.shape[1],
+    }
+    pq.write_table(_predictions(read, probabilities, card.class_names), out / "predictions.parquet")
+    metrics["seconds"] = time.perf_counter() - begun
+    write_json(out / "metrics.json", metrics)
+    return metrics
+
+
+@torch.no_grad()
+def predict_views(
+    model: VisionTransformer, views: Tensor, runtime: EvaluationRuntime
+) -> Float[np.ndarray, "v k"]:
+    """Return the probabilities of the classes for each view."""
+    parts = []
+    for part in views.split(runtime.views_per_step):
+        with runtime.autocast():
+            logits = model(part.to(runtime.device))
+        parts.append(logits.float().softmax(dim=1).cpu())
+    return torch.cat(parts).numpy()
+
+
+def _predict_all(
+    model: VisionTransformer,
+    card: Card,
+    clips: ClipSet,
+    config: Evaluate,
+    on_progress: OnProgress | None,
+) -> tuple[list[Clip], Float[np.ndarray, "n v k"]]:
+    reader = FrameReader(config.data.decoding)
+    read: list[Clip] = []
+    probabilities: list[np.ndarray] = []
+    for number, clip in enumerate(clips.clips, start=1):
+        try:
+            views = clip_views(clip, reader, card.sampling, config.views, card.network.size_px)
+        except VideoError as error:
+            if config.data.unreadable == "fail":
+                raise VideoError(f"{clip.path}: {error}") from error
+            continue
+        probabilities.append(predict_views(model, views, config.runtime))
+        read.append(clip)
+        if on_progress is not None:
+            on_progress("evaluate", number, len(clips.clips))
+    if not read:
+        raise ConfigError(f"none of the {len(clips.clips)} clips can be read")
+    return read, np.stack(probabilities)
+
+
+def _check_classes(clips: ClipSet, card: Card) -> None:
+    if clips.class_names != card.class_names:
+        raise ConfigError(
+            f"the network knows {len(card.class_names)} classes ({_few(card.class_names)}), "
+            f"the clips have {len(clips.class_names)} ({_few(clips.class_names)}); they must be "
+            "the same in the same order"
+        )
+
+
+def _few(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def _predictions(
+    clips: list[Clip], probabilities: Float[np.ndarray, "n v k"], class_names: tuple[str, ...]
+) -> pa.Table:
+    mean = probabilities.mean(axis=1)
+    guesses = mean.argmax(axis=1)
+    return pa.table(
+        {
+            "clip_id": [clip.clip_id for clip in clips],
+            "label": [class_names[clip.label] for clip in clips if clip.label is not None],
+            "guess": [class_names[guess] for guess in guesses],
+            "probability": mean.max(axis=1),
+            "view_probabilities": probabilities.tolist(),
+        }
+    )

@@ -1,0 +1,97 @@
+"""What a run writes about itself: settings, environment, and numbers as JSON lines."""
+
+import json
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from hashtag2action import __version__
+from hashtag2action.config import Config, dump, key_of, read_yaml
+from hashtag2action.errors import ConfigError, ManifestError
+
+REPORTED_PACKAGES = ("av", "numpy", "opencv-python-headless", "pyarrow", "torch")
+"""Packages whose version may change a result."""
+
+
+def begin_run(out: Path, config: Config) -> None:
+    """Open a run's folder: `config.yaml`, resolved, and `environment.json`.
+
+    A folder may be entered again with the same settings, to go on; `runtime` ones may differ.
+
+    Raises:
+        ConfigError: The folder belongs to a run with other settings.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "config.yaml"
+    if path.exists():
+        before = type(config).model_validate(read_yaml(path)).key_fields()
+        now = config.key_fields()
+        if key_of(before) != key_of(now):
+            changed = sorted(name for name in now if key_of(before[name]) != key_of(now[name]))
+            raise ConfigError(
+                f"{out}: begun with other settings ({', '.join(changed)}). "
+                "Use another --out folder, or remove this one"
+            )
+    dump(config, path)
+    (out / "environment.json").write_text(json.dumps(environment(), indent=1) + "\n", "utf-8")
+
+
+def environment() -> dict[str, Any]:
+    """Describe what a run ran on: versions and hardware."""
+    versions: dict[str, str | None] = {}
+    for name in REPORTED_PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "hashtag2action": __version__,
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "num_cpus": os.cpu_count(),
+        "packages": versions,
+    }
+
+
+class MetricWriter:
+    """Append numbers to a file of JSON lines, one object per logged step.
+
+    Args:
+        path: File to write.
+        first_step: Step the run begins with; lines from here on, written before the run was
+            interrupted, are dropped, so that every step is there once.
+    """
+
+    def __init__(self, path: Path, first_step: int = 0) -> None:
+        self.path = path
+        kept = [line for line in read_metrics(path) if line["step"] <= first_step]
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside.write_text("".join(f"{json.dumps(line)}\n" for line in kept), "utf-8")
+        beside.replace(path)
+
+    def write(self, step: int, values: dict[str, float | int]) -> None:
+        """Append one object; the line is on disk when this returns."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Read a file of JSON lines; none if it is not there. A half-written last line is left out.
+
+    Raises:
+        ManifestError: A line other than the last is no JSON.
+    """
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    values: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            values.append(json.loads(line))
+        except ValueError as error:
+            if number < len(lines):
+                raise ManifestError(f"{path}:{number}: is no JSON ({error})") from error
+    return values

@@ -1,0 +1,134 @@
+"""Fine-tuning: the recipe and the set-up, nothing else."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+
+from hashtag2action.config import Config
+from hashtag2action.data.frames import OnProgress
+from hashtag2action.data.transforms import Augmentation, RandomResizedCrop
+from hashtag2action.errors import CheckpointError
+from hashtag2action.evaluate.recognizer import Card, read_card, save_network
+from hashtag2action.logs import begin_run
+from hashtag2action.manifest import write_json
+from hashtag2action.models.patch_embed import Grid
+from hashtag2action.models.weights import load_pretrained_encoder
+from hashtag2action.train.objective import Classification
+from hashtag2action.train.optim import Optimization
+from hashtag2action.train.run import Training, TrainingData, open_batches, run
+
+log = logging.getLogger(__name__)
+
+
+class Regularization(Config):
+    """What keeps a recognizer from learning its clips by heart."""
+
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of a label spread over all classes. Source: VideoMAE V2."""
+    mixup_alpha: Annotated[float, Field(ge=0)] = 0.8
+    """Parameter of the Beta distribution of mixing two clips; 0 mixes none. Source: VideoMAE V2."""
+    drop_path_rate: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Stochastic depth of the last block. Source: VideoMAE V2, ViT-B."""
+    head_drop_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Dropout before the classifier. Source: VideoMAE V2, ViT-B."""
+
+
+class FinetuningData(TrainingData):
+    """As `TrainingData`, with the fine-tuning augmentation."""
+
+    augmentation: Augmentation = RandomResizedCrop()
+    """What happens to the pixels."""
+
+
+class Finetune(Training):
+    """Teach a network to tell classes of clips apart."""
+
+    data: FinetuningData
+    """Labelled clips."""
+
+    init: Path | None
+    """Weights to begin with; null starts from scratch, and has to be said."""
+    init_scale: Annotated[float, Field(gt=0)] = 0.001
+    """Factor on the classifier's first weights. Source: VideoMAE V2."""
+    optimization: Optimization = Optimization(
+        epochs=90,
+        warmup_epochs=5,
+        clips_per_step=64,
+        repeated_augmentation=2,
+        base_lr=7e-4,
+        min_lr=1e-6,
+        betas=(0.9, 0.999),
+        layer_decay=0.75,
+    )
+    """How long and how fast it learns. Source: VideoMAE V2, ViT-B on Kinetics-400; clips per step
+    as in the released logs of Hashtag2Action."""
+    regularization: Regularization = Regularization()
+    """What keeps it from learning by heart."""
+
+
+def finetune(config: Finetune, out: Path, on_progress: OnProgress | None = None) -> dict[str, Any]:
+    """Fine-tune, or go on with an interrupted run in the same folder.
+
+    Writes config.yaml, environment.json, metrics.jsonl, checkpoints/, weights.safetensors and
+    result.json. The weights are those of the last step: nothing is selected on any split.
+
+    Args:
+        config: The recipe.
+        out: Folder of the run.
+        on_progress: Told what is done, how many of how many.
+
+    Returns:
+        What result.json holds.
+
+    Raises:
+        ConfigError: A clip has no label, or the folder has other settings.
+        CheckpointError: The weights to begin with do not fit.
+        VideoError: A clip cannot be read.
+        TrainingDivergedError: The loss is no number any more.
+    """
+    begun = time.perf_counter()
+    begin_run(out, config)
+    config.runtime.start()
+    trained_grid = _trained_grid(config)
+    batches, num_dropped = open_batches(config, on_progress)
+    batches.source.labels()
+    classes = batches.source.class_names
+    rules = config.regularization
+    torch.manual_seed(config.seed)
+    model = config.network.build_recognizer(
+        len(classes), trained_grid, rules.drop_path_rate, rules.head_drop_rate, config.init_scale
+    )
+    if config.init is not None:
+        report = load_pretrained_encoder(model, config.init)
+        log.info("%d tensors from %s, fresh: %s", len(report.loaded), config.init, report.fresh)
+    model.to(config.runtime.device)
+    objective = Classification(len(classes), rules.label_smoothing, rules.mixup_alpha, config.seed)
+    result = run(config, model, objective, batches, out, on_progress)
+    weights = out / "weights.safetensors"
+    save_network(model, weights, Card(config.network, classes, batches.sampling, trained_grid))
+    result |= {
+        "weights": weights.name,
+        "num_dropped": num_dropped,
+        "seconds": time.perf_counter() - begun,
+    }
+    write_json(out / "result.json", result)
+    return result
+
+
+def _trained_grid(config: Finetune) -> Grid:
+    """Find the token grid the positions were made for: the file's, else the recipe's own."""
+    if config.init is None:
+        return config.network.grid
+    try:
+        return read_card(config.init).trained_grid
+    except CheckpointError as error:
+        if not config.init.is_file():
+            raise
+        # Upstream's files say nothing about themselves; all were trained on 16 x 224 x 224.
+        log.warning("%s; taken for 16 frames of 224 px", error)
+        patch = {"num_frames": 16, "size_px": 224}
+        return config.network.model_copy(update=patch).grid

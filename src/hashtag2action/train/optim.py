@@ -1,0 +1,102 @@
+"""Which parameters decay, how fast each layer learns, and the optimizer over them."""
+
+import math
+import re
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from hashtag2action.config import Config
+from hashtag2action.train.schedule import Schedule, scaled_lr
+
+NO_DECAY_NAMES = ("mask_token",)
+"""Parameters that never decay although they are no vectors. Source: VideoMAE V2."""
+
+
+class Optimization(Config):
+    """How long and how fast a network learns."""
+
+    epochs: Annotated[float, Field(gt=0)] = 200
+    """Passes over the clips."""
+    warmup_epochs: Annotated[float, Field(ge=0)] = 20
+    """Passes over which the learning rate rises from 0."""
+    clips_per_step: Annotated[int, Field(gt=0)] = 256
+    """Clips decoded for one step."""
+    repeated_augmentation: Annotated[int, Field(gt=0)] = 4
+    """Samples made from each decoded clip. Source: VideoMAE V2, 4 in pre-training."""
+    base_lr: Annotated[float, Field(gt=0)] = 1e-3
+    """Learning rate for 256 clips per step."""
+    min_lr: Annotated[float, Field(ge=0)] = 1e-5
+    """Learning rate at the end, for 256 clips per step."""
+    lr_counts: Literal["clips", "samples"] = "clips"
+    """What counts as a clip in base_lr * clips_per_step / 256: decoded clips, or all samples made
+    of them. Source: VideoMAE V2 does not count repeated samples."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    """AdamW's memory of gradients and of their squares. Source: VideoMAE V2, pre-training."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    """AdamW's decay of weights. Source: VideoMAE V2."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Ratio of the learning rates of neighboring layers, towards the input; 1 is the same for
+    all."""
+    max_grad_norm: Annotated[float, Field(gt=0)] | None = None
+    """Gradients longer than this are shortened; None leaves them."""
+
+    def schedule(self, num_clips: int) -> Schedule:
+        """Return the learning rates over the whole run.
+
+        Args:
+            num_clips: Clips of the data set.
+        """
+        counted = self.clips_per_step
+        if self.lr_counts == "samples":
+            counted *= self.repeated_augmentation
+        return Schedule(
+            total_steps=max(1, math.ceil(self.epochs * num_clips / self.clips_per_step)),
+            warmup_steps=round(self.warmup_epochs * num_clips / self.clips_per_step),
+            peak_lr=scaled_lr(self.base_lr, counted),
+            final_lr=scaled_lr(self.min_lr, counted),
+        )
+
+
+def make_optimizer(model: nn.Module, settings: Optimization, depth: int) -> torch.optim.AdamW:
+    """Build AdamW over groups that share decay and learning rate.
+
+    Each group's `lr_scale` is its share of the schedule's rate.
+
+    Args:
+        model: In pre-training or fine-tuning form.
+        settings: Betas, decay, and layer decay.
+        depth: Blocks of the encoder.
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        decays = parameter.ndim > 1 and name not in NO_DECAY_NAMES
+        scale = settings.layer_decay ** (depth + 1 - layer_of(name, depth))
+        key = (settings.weight_decay if decays else 0.0, scale)
+        groups.setdefault(key, []).append(parameter)
+    listed = [
+        {"params": members, "weight_decay": decay, "lr_scale": scale}
+        for (decay, scale), members in groups.items()
+    ]
+    return torch.optim.AdamW(listed, lr=0.0, betas=settings.betas, eps=1e-8, fused=True)
+
+
+def layer_of(name: str, depth: int) -> int:
+    """Return a parameter's layer: 0 patch embedding, 1 to depth the blocks, depth + 1 the rest.
+
+    Source: BEiT (arXiv 2106.08254) as used by VideoMAE V2.
+    """
+    if name.startswith("patch_embed."):
+        return 0
+    block = re.match(r"blocks\.(\d+)\.", name)
+    return int(block[1]) + 1 if block else depth + 1
+
+
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Give every group its share of the learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group["lr_scale"]
