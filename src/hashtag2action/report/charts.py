@@ -4,6 +4,7 @@ Colors are classes, so that the page's style sheet decides them for light and da
 carries its meaning as text too (`aria-label`, and a title per mark).
 """
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def histogram(
     if not measured:
         return Markup("")
     bounds = [_scaled([bound.value], is_logarithmic)[0] for bound in thresholds]
-    edges = _edges(*_reach(measured, bounds))
+    edges = _edges(_reach(measured, bounds), bounds)
     stacks = list(zip(*(_counts(values, edges) for values in scaled), strict=True))
     x = _Axis(edges[0], edges[-1], LEFT, WIDTH - RIGHT)
     y = _Axis(0.0, max(1, *(sum(stack) for stack in stacks)), HEIGHT - BOTTOM, TOP)
@@ -98,7 +99,7 @@ def histogram(
 
 
 def curves(series: Sequence[Series], label: str, x_label: str = "step") -> Markup:
-    """Draw curves over one axis; non-finite values are left out.
+    """Draw curves over one axis; values that are not finite are left out, and so is a flat chart.
 
     Args:
         series: At most four curves; each has its own color and dash.
@@ -107,7 +108,7 @@ def curves(series: Sequence[Series], label: str, x_label: str = "step") -> Marku
     """
     cleaned = [_finite(one) for one in series]
     cleaned = [one for one in cleaned if one.xs]
-    if not cleaned:
+    if not cleaned or len({value for one in cleaned for value in one.ys}) == 1:
         return Markup("")
     xs = [value for one in cleaned for value in one.xs]
     ys = [value for one in cleaned for value in one.ys]
@@ -122,10 +123,13 @@ def curves(series: Sequence[Series], label: str, x_label: str = "step") -> Marku
 
 
 def svg(width: float, height: float, spoken: str, marks: Sequence[Markup]) -> Markup:
-    """Wrap marks in an SVG element that says in words what it shows."""
-    head = Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
-        number(width), number(height), spoken
-    )
+    """Wrap marks in an SVG element that says in words what it shows.
+
+    It is shown at its own width at most, give or take a little, so that text keeps its size.
+    """
+    head = Markup(
+        '<svg viewBox="0 0 {:.0f} {:.0f}" style="max-width:{:.0f}px" role="img" aria-label="{}">'
+    ).format(width, height, width * 1.12, spoken)
     return head + Markup("").join(marks) + Markup("</svg>")
 
 
@@ -151,19 +155,26 @@ def _scaled(values: Sequence[float], is_logarithmic: bool) -> list[float]:
     return [math.log10(max(value, 1.0)) for value in values]
 
 
-def _edges(low: float, high: float) -> list[float]:
+def _edges(reach: tuple[float, float], bounds: Sequence[float]) -> list[float]:
+    """Return the edges of equal bins, one of them at a bound: no bin lies on both sides of it."""
+    low, high = reach
     step = nice_step(high - low, 26)
-    first = math.floor(low / step + 1e-9)
-    last = max(math.ceil(high / step - 1e-9), first + 1)
-    return [index * step for index in range(first, last + 1)]
+    anchor = next((place for place in bounds if low <= place <= high), 0.0)
+    first = math.floor((low - anchor) / step + 1e-9)
+    last = max(math.ceil((high - anchor) / step - 1e-9), first + 1)
+    edges = [anchor + index * step for index in range(first, last + 1)]
+    # Shares, counts and times do not go below zero, so the axis does not either.
+    if low >= 0 and edges[0] < 0:
+        edges[0] = 0.0
+    return edges
 
 
 def _counts(values: Sequence[float], edges: Sequence[float]) -> list[int]:
     counts = [0] * (len(edges) - 1)
-    step = edges[1] - edges[0]
+    nudge = (edges[-1] - edges[-2]) * 1e-6
     for value in values:
-        # The nudge puts a value that equals an edge into the bin on its right.
-        index = int((value - edges[0]) / step + 1e-6)
+        # The nudge puts a value that equals an edge, but for rounding, into the bin on its right.
+        index = bisect.bisect_right(edges, value + nudge) - 1
         counts[min(max(index, 0), len(counts) - 1)] += 1
     return counts
 

@@ -10,8 +10,15 @@ import yaml
 
 from hashtag2action.errors import ManifestError
 
-Kind = Literal["curation", "pretraining", "finetuning", "evaluation", "figures"]
-KINDS: tuple[Kind, ...] = ("curation", "pretraining", "finetuning", "evaluation", "figures")
+Kind = Literal["mining", "curation", "pretraining", "finetuning", "evaluation", "figures"]
+KINDS: tuple[Kind, ...] = (
+    "mining",
+    "curation",
+    "pretraining",
+    "finetuning",
+    "evaluation",
+    "figures",
+)
 """In the order of the line."""
 
 DEPTH = 2
@@ -77,7 +84,7 @@ def read_json(path: Path) -> Any:
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:
     yield folder
-    if depth == 0 or _is_curation(folder):
+    if depth == 0 or _stages(folder):
         return
     for child in sorted(folder.iterdir()):
         if child.is_dir() and not child.name.startswith("."):
@@ -85,7 +92,10 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _kinds(folder: Path) -> Iterator[Kind]:
-    if _is_curation(folder):
+    stages = _stages(folder)
+    if stages == ["mine_hashtags"]:
+        yield "mining"
+    elif stages:
         yield "curation"
     if (folder / "metrics.jsonl").is_file():
         yield "pretraining" if _is_pretraining(folder) else "finetuning"
@@ -95,8 +105,9 @@ def _kinds(folder: Path) -> Iterator[Kind]:
         yield "figures"
 
 
-def _is_curation(folder: Path) -> bool:
-    return any((path / "plan.json").is_file() for path in folder.glob("[0-9][0-9]-*"))
+def _stages(folder: Path) -> list[str]:
+    plans = sorted(folder.glob("[0-9][0-9]-*/plan.json"))
+    return [plan.parent.name.partition("-")[2] for plan in plans]
 
 
 def _is_pretraining(folder: Path) -> bool:

@@ -94,16 +94,18 @@ def _count(run: Path, text: StageText) -> StageCount:
     num_input = receipt["num_input_rows"] if receipt else None
     num_kept = sum(table.num_rows for table in Manifest(folder).iterate("kept", [_row_id(text)]))
     columns = ["reject_reason", "clip_id", "post_id", "file", "video_path", "hashtags"]
+    columns.append("duplicate_of")
     rejected = read_rows(run, text.name, "rejected", columns)
     state: State = "finished" if receipt else "unfinished"
-    return StageCount(text, state, num_input, num_kept, len(rejected), _reasons(rejected))
+    return StageCount(text, state, num_input, num_kept, len(rejected), reasons_of(rejected))
 
 
 def _row_id(text: StageText) -> str:
     return "clip_id" if text.unit == "clips" else "post_id"
 
 
-def _reasons(rejected: list[Row]) -> tuple[Reason, ...]:
+def reasons_of(rejected: list[Row]) -> tuple[Reason, ...]:
+    """Group rejected rows by their rule, most rows first."""
     by_rule: dict[str, list[Row]] = {}
     for row in rejected:
         by_rule.setdefault(rule_of(row["reject_reason"]), []).append(row)
@@ -115,7 +117,8 @@ def _reason(rule: str, rows: list[Row]) -> Reason:
     details = Counter(
         without_folders(row["reject_reason"].partition(":")[2].strip())
         for row in rows
-        if ":" in row["reject_reason"]
+        # The detail of a duplicate is the id of one clip: the pairs show that better.
+        if ":" in row["reject_reason"] and not row.get("duplicate_of")
     )
     ordered = sorted(details.items(), key=lambda pair: (-pair[1], pair[0]))
     step = max(1, len(rows) // MAX_EXAMPLES)
@@ -130,7 +133,9 @@ def rule_of(reason: str) -> str:
 
 
 def _example(row: Row) -> str:
-    path = row["file"] or row["video_path"]
-    name = row["clip_id"] or (Path(path).name if path else None) or row["post_id"] or "?"
-    tags = " ".join(f"#{tag}" for tag in (row["hashtags"] or [])[:4])
+    if row.get("hashtag"):
+        return f"#{row['hashtag']}"
+    path = row.get("file") or row.get("video_path")
+    name = row.get("clip_id") or (Path(path).name if path else row.get("post_id")) or "?"
+    tags = " ".join(f"#{tag}" for tag in (row.get("hashtags") or [])[:4])
     return f"{name}  {tags}".strip()

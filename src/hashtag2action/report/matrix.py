@@ -63,7 +63,7 @@ def heat_map(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Markup:
     right = sum(counts[index] for index, counts in enumerate(matrix))
     everything = sum(sum(counts) for counts in matrix)
     spoken = f"Confusion matrix of {count} classes: {right} of {everything} clips are right."
-    width = left + side * count + (min(longest, 26) * 4.0 + 8.0 if is_written else 8.0)
+    width = left + side * count + (min(longest, 26) * 5.0 + 8.0 if is_written else 8.0)
     return svg(width, top + side * count + foot, spoken, marks)
 
 

@@ -21,12 +21,13 @@ from hashtag2action import __version__
 from hashtag2action.report.charts import number
 from hashtag2action.report.discover import Kind, Run, discover, read_settings
 from hashtag2action.report.funnel import StageCount, funnel
+from hashtag2action.report.mining import Mining, read_mining
 from hashtag2action.report.privacy import settings_without_folders
 from hashtag2action.report.results import (
     PAPER,
     Evaluation,
     Figure,
-    ScoreLine,
+    ScoreSection,
     read_evaluation,
     read_figures,
     read_score,
@@ -59,7 +60,7 @@ class CurationView:
     rejected: list[Sheet]
     pairs: list[Pair]
     num_duplicates: int
-    score: list[ScoreLine]
+    score: list[ScoreSection]
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Page:
     title: str
     version: str
     tiles: list[Tile]
+    minings: list[Mining]
     curations: list[CurationView]
     pretraining: Training | None
     reconstructions: list[tuple[str, list[Reconstruction]]]
@@ -120,6 +122,7 @@ def read_page(folder: Path) -> Page:
         title=folder.resolve().name,
         version=__version__,
         tiles=summary([view.stages for view in curations], pretraining, evaluations, figures),
+        minings=[read_mining(run.name, run.folder) for run in _of(runs, "mining")],
         curations=curations,
         pretraining=pretraining,
         reconstructions=[(name, strips) for name, strips in drawn if strips],

@@ -38,6 +38,7 @@ COLUMNS = (
     "video_path",
     "file",
     "hashtags",
+    "hashtag",
     "start_s",
     "end_s",
     "width_px",
@@ -132,13 +133,15 @@ def duplicate_pairs(run: Path) -> tuple[list[Pair], int]:
 def choose(rows: Sequence[Row], count: int) -> list[Row]:
     """Choose rows deterministically, in turn over tags, and one per video while that lasts.
 
-    A clip stands under the rarest of its tags, so that tags everyone uses do not crowd out others.
+    A clip stands under the tag it was filed under, else under the rarest of its tags, so that tags
+    everyone uses do not crowd out others.
     """
     frequency = Counter(tag for row in rows for tag in set(row["hashtags"] or []))
     groups: dict[str, list[Row]] = {}
     for row in sorted(rows, key=_shuffled):
         tags = sorted(set(row["hashtags"] or []), key=lambda tag: (frequency[tag], tag))
-        groups.setdefault(tags[0] if tags else "", []).append(row)
+        filed = row.get("hashtag") or (tags[0] if tags else "")
+        groups.setdefault(filed, []).append(row)
     turns = sorted(
         ((turn, tag, row) for tag, members in groups.items() for turn, row in enumerate(members)),
         key=lambda item: item[:2],
