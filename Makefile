@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(STAMP)
-	$(BIN)/h2a demo --recipe recipes/demo.yaml --out $(DEMO)
+	$(BIN)/h2a demo --out $(DEMO)
 
 test: $(STAMP)
 	H2A_DEBUG=1 $(BIN)/python -m pytest

@@ -176,16 +176,17 @@ def score(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder of the demo.")] = Path("runs/demo"),
-    recipe: Annotated[Path | None, typer.Option(help="Another demo recipe.")] = None,
-    overrides: Overrides = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="A demo recipe; by default the one that ships.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run the whole line in the rendered world and check its figures."""
     _needs_torch()
-    from hashtag2action.demo import DemoConfig
     from hashtag2action.demo import demo as run
+    from hashtag2action.demo import load_demo, shipped_recipe
 
-    config = DemoConfig() if recipe is None else load(DemoConfig, recipe, overrides or [])
+    config = load_demo(recipe or shipped_recipe(), out)
     with ProgressLine() as progress:
         result = run(config, out, progress)
     rows = [

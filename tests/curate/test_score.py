@@ -47,7 +47,8 @@ def test_one_found_cut_cannot_serve_two_true_ones() -> None:
 
 
 def test_cut_found_inside_a_dissolve_counts_for_it_and_against_nothing() -> None:
-    second = scene(2, 4, transition="dissolve", transition_s=0.6)
+    span = {"transition_start_s": 1.7, "transition_end_s": 2.3}
+    second = scene(2, 4, transition="dissolve", **span)
     truth = {"a": {"scenes": [scene(0, 2), second, scene(4, 6)]}}
     clips = [clip("a", 0, 0, 1.7), clip("a", 1, 1.7, 4), clip("a", 2, 4, 6)]
     cuts, dissolves = score_cuts(truth, clips)

@@ -2,8 +2,8 @@
 
 Truth is a JSON object, post id -> {readable, scenes: [{start_s, end_s, who, action, ...}],
 duplicate_of}. `who` is `person`, `nobody`, or anything else for scenes that have no verdict; a
-scene with `"transition": "dissolve"` begins with a dissolve of `transition_s` seconds that ends at
-its start, instead of a hard cut.
+scene with `"transition": "dissolve"` begins with a dissolve from `transition_start_s` to
+`transition_end_s` instead of a hard cut.
 """
 
 import json
@@ -202,7 +202,7 @@ def _true_starts(post: Row) -> tuple[list[float], list[tuple[float, float]]]:
     soft: list[tuple[float, float]] = []
     for scene in post.get("scenes", [])[1:]:
         if scene.get("transition") == "dissolve":
-            soft.append((scene["start_s"] - scene["transition_s"], scene["start_s"]))
+            soft.append((scene["transition_start_s"], scene["transition_end_s"]))
         else:
             hard.append(scene["start_s"])
     return hard, soft
