@@ -93,16 +93,18 @@ def read_evaluation(run: Run) -> Evaluation:
 
 
 def read_figures(run: Run) -> list[Figure]:
-    """Read `figures.json` of a demo."""
+    """Read `figures.json` of a demo: a list of {name, shown, bar, is_ok}."""
     values = read_json(run.folder / "figures.json")
-    lines = values.get("figures", []) if isinstance(values, dict) else values
+    lines = values if isinstance(values, list) else []
     return [
         Figure(
-            str(line.get("figure", "")), shown(line.get("value")), shown(line.get("bar")),
-            line.get("ok") in {True, "ok"},
+            str(line.get("name", "")),
+            shown(line.get("shown")),
+            shown(line.get("bar")),
+            line.get("is_ok") is True,
         )
-        for line in lines or []
-    ]  # fmt: skip
+        for line in lines
+    ]
 
 
 def read_score(run: Path) -> list[ScoreSection]:
