@@ -7,18 +7,21 @@ from a seed: the posts, what the platform says about them, and every frame.
 import json
 import logging
 import multiprocessing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import cv2
+import pyarrow as pa
 from pydantic import Field, field_validator
 
-from hashtag2action.config import Config, key_of
+from hashtag2action.config import key_of
 from hashtag2action.errors import EngineError, ManifestError
+from hashtag2action.sources.archive import Archive
+from hashtag2action.sources.base import OnProgress, PostSource
 from hashtag2action.sources.studio_film import film
 from hashtag2action.sources.studio_motion import ACTIONS
 from hashtag2action.sources.studio_posts import Mix, PostPlan, plan_posts, post_line, truth_of
@@ -32,8 +35,10 @@ Progress = Callable[[int, int], None]
 Job = TypeVar("Job")
 
 
-class Studio(Config):
+class Studio(PostSource):
     """A platform of rendered posts."""
+
+    runtime_fields: ClassVar[tuple[str, ...]] = ("workers",)
 
     kind: Literal["studio"] = "studio"
     num_posts: int = Field(default=200, ge=1)
@@ -59,13 +64,28 @@ class Studio(Config):
     withdrawn_fraction: float = Field(default=0.03, ge=0, le=0.1)
     """Posts whose makers took them back after the export."""
 
+    workers: int = Field(default=1, ge=1)
+    """Processes that render when the posts are read."""
+
     @field_validator("actions")
     @classmethod
     def _actions_are_known(cls, actions: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [action for action in actions if action not in ACTIONS]
-        if unknown or not actions:
-            raise ValueError(f"{unknown} are no actions of the studio; it has {', '.join(ACTIONS)}")
-        return actions
+        return known_actions(actions)
+
+    def tables(
+        self, workplace: Path, rows_per_table: int, progress: OnProgress
+    ) -> Iterator[pa.Table]:
+        """Render the platform into the workplace, then yield its posts as its export says them.
+
+        Raises:
+            ManifestError: The workplace holds a platform of other settings.
+            EngineError: A worker died.
+        """
+        files = render_studio(
+            self, workplace, self.workers, lambda done, total: progress("studio", done, total)
+        )
+        archive = Archive(posts=files.posts, platform="studio")
+        yield from archive.tables(workplace, rows_per_table, progress)
 
     @property
     def mix(self) -> Mix:
@@ -127,6 +147,18 @@ def render_studio(
     _write(files.posts, "".join(lines))
     logger.info(f"rendered {len(plans)} posts in {out_dir}")
     return files
+
+
+def known_actions(actions: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the actions, or say which of them the studio does not have.
+
+    Raises:
+        ValueError: An action is unknown or repeated, or there is none.
+    """
+    unknown = sorted(set(actions) - set(ACTIONS))
+    if unknown or not actions or len(set(actions)) < len(actions):
+        raise ValueError(f"expected different actions out of {', '.join(ACTIONS)}")
+    return actions
 
 
 def claim_folder(out_dir: Path, key: str) -> None:

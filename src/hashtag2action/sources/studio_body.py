@@ -23,8 +23,8 @@ class Body:
     forearm: float = 0.15
     hand: float = 0.085
     foot: float = 0.13
-    shoulder: float = 0.112
-    hip: float = 0.055
+    shoulder: float = 0.1
+    hip: float = 0.047
     girth: float = 1.0
     head: float = 0.07
 
@@ -90,10 +90,12 @@ class Stance:
 
 
 def stack(*columns: np.ndarray | float) -> np.ndarray:
+    """Join coordinates that broadcast against each other along a new last axis."""
     return np.stack(np.broadcast_arrays(*[np.asarray(c, np.float64) for c in columns]), axis=-1)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
+    """Scale vectors to length one."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
@@ -138,7 +140,7 @@ def pose_trunk(body: Body, stance: Stance, num_frames: int) -> Joints:
     else:
         toe_direction = stance.toe_direction
     toes = ankles + toe_direction * body.foot
-    shoulders = (chest - up * 0.02)[:, None] + (
+    shoulders = (chest - up * 0.032)[:, None] + (
         SIDES[None, :, None] * across[:, None] * body.shoulder
     )
     hang = shoulders - up[:, None] * body.arm
@@ -149,17 +151,27 @@ def pose_trunk(body: Body, stance: Stance, num_frames: int) -> Joints:
 
 
 def set_arms(
-    body: Body, joints: Joints, wrists: np.ndarray, pole: np.ndarray, flat: float = 0.0
+    body: Body,
+    joints: Joints,
+    wrists: np.ndarray,
+    pole: np.ndarray,
+    flat: float = 0.0,
+    grip: float = 1.0,
 ) -> Joints:
-    """Reach for the wrists' targets; `flat` in [0, 1] turns the hands up from the forearm."""
+    """Reach for the wrists' targets; `flat` turns hands up, a small `grip` makes fists."""
     elbows, wrists = two_bones(joints.shoulders, wrists, body.upper_arm, body.forearm, pole)
     pointing = unit(unit(wrists - elbows) + flat * np.array([0.0, 1.0, 0.0]))
     joints.elbows, joints.wrists = elbows, wrists
-    joints.fingers = wrists + pointing * body.hand
+    joints.fingers = wrists + pointing * body.hand * grip
     return joints
 
 
-def around_shoulders(joints: Joints, out: np.ndarray, up: np.ndarray, ahead: np.ndarray):
+def around_shoulders(
+    joints: Joints,
+    out: np.ndarray | float,
+    up: np.ndarray | float,
+    ahead: np.ndarray | float,
+) -> np.ndarray:
     """Points relative to the shoulders: outward, upward and ahead, each (frames, 2)."""
     frame_up = unit(np.cross(joints.forward, joints.across))
     return (
@@ -171,4 +183,5 @@ def around_shoulders(joints: Joints, out: np.ndarray, up: np.ndarray, ahead: np.
 
 
 def pair(left: np.ndarray | float, right: np.ndarray | float, like: np.ndarray) -> np.ndarray:
+    """Values for the two sides of the body, (frames, 2)."""
     return stack(left + 0 * like, right + 0 * like)

@@ -33,14 +33,15 @@ def _ground_extent(joints: Joints, camera: Camera) -> np.ndarray:
 _LEVELS = np.array(
     [
         [-0.13, 0.055, 0.06],
-        [-0.06, 0.088, 0.072],
-        [0.06, 0.09, 0.07],
-        [0.32, 0.076, 0.056],
-        [0.62, 0.093, 0.068],
-        [0.82, 0.105, 0.068],
-        [0.93, 0.104, 0.056],
-        [0.985, 0.08, 0.045],
-        [1.02, 0.04, 0.034],
+        [-0.06, 0.08, 0.07],
+        [0.06, 0.084, 0.068],
+        [0.34, 0.074, 0.055],
+        [0.62, 0.087, 0.066],
+        [0.8, 0.093, 0.066],
+        [0.88, 0.094, 0.058],
+        [0.94, 0.08, 0.05],
+        [0.985, 0.055, 0.042],
+        [1.03, 0.034, 0.034],
     ]
 )
 
@@ -58,16 +59,37 @@ def _trunk_slice(
     normal = np.stack([-along[:, 1], along[:, 0]], axis=-1)
     across = np.abs((figure.camera.turn(joints.across)[:, :2] * [1, -1] * normal).sum(-1))
     ahead = np.abs((figure.camera.turn(joints.forward)[:, :2] * [1, -1] * normal).sum(-1))
-    half_w = np.interp(shares, _LEVELS[:, 0], _LEVELS[:, 1]) * body.shoulder / 0.112
+    half_w = np.interp(shares, _LEVELS[:, 0], _LEVELS[:, 1]) * body.shoulder / 0.1
     half_d = np.interp(shares, _LEVELS[:, 0], _LEVELS[:, 2])
     half_w, half_d = half_w * body.girth**0.6, half_d * body.girth
     radius = np.hypot(across[:, None] * half_w, ahead[:, None] * half_d) * scale * width
     toward = normal @ figure.light
-    for number, (share, move, bright) in enumerate(LAYERS):
+    for number, (share, move, bright) in enumerate(figure.layers):
         offset = normal[:, None] * (toward[:, None] * radius * move)[..., None]
         edge = normal[:, None] * (radius * share)[..., None]
         points = np.concatenate([middle + offset + edge, (middle + offset - edge)[:, ::-1]], 1)
         figure.polygon(unit, points, color * bright, layer=10 * cover + number)
+
+
+def _add_folds(figure: Painting, unit: Unit, joints: Joints, body: Body, color: np.ndarray) -> None:
+    """Creases of the shirt: thin strokes on the visible side of the trunk, darker or lighter."""
+    spine = joints.chest - joints.pelvis
+    ahead = figure.camera.depth(joints.forward)[:, None]
+    front = joints.forward * np.where(ahead > 0, 1.0, -1.0)
+    for across, low, slant, bright in _FOLDS:
+        side = joints.across * across * 0.075 * body.shoulder / 0.1
+        inward = joints.across * slant * 0.05
+        start = joints.pelvis + spine * low + side + front * 0.05 * (1 - abs(across))
+        end = start + spine * 0.13 + inward
+        figure.capsule(unit, start, end, (0.0025, 0.006), color * bright, 2, ((1.0, 0.0, 1.0),))
+
+
+# Creases: place across and along the trunk, slant, brightness (chosen by eye).
+_FOLDS = (
+    (-0.85, 0.5, 0.7, 0.72), (0.85, 0.52, -0.7, 0.72), (-0.5, 0.08, 0.9, 0.8),
+    (0.55, 0.1, -0.9, 0.8), (0.1, 0.2, 0.6, 0.86), (-0.2, 0.42, -0.5, 1.1),
+    (0.7, 0.26, -0.8, 0.8), (-0.75, 0.28, 0.8, 0.82), (0.3, 0.6, 0.4, 1.08),
+)  # fmt: skip
 
 
 def _add_trunk(figure: Painting, joints: Joints, body: Body, look: Look) -> None:
@@ -75,16 +97,17 @@ def _add_trunk(figure: Painting, joints: Joints, body: Body, look: Look) -> None
     seat = figure.unit(depth - 0.02)
     _trunk_slice(figure, seat, joints, body, (-0.13, 0.2), look.trousers)
     unit = figure.unit(depth)
-    _trunk_slice(figure, unit, joints, body, (look.hem, 1.02), look.shirt, 1.03)
+    _trunk_slice(figure, unit, joints, body, (look.hem, 1.01), look.shirt, 1.03)
     for low, high in look.stripes:
         _trunk_slice(figure, unit, joints, body, (low, high), look.accent, 1.03, 1)
+    _add_folds(figure, unit, joints, body, look.shirt)
     facing = figure.camera.depth(joints.forward)
     if look.has_badge:
         center = joints.pelvis + (joints.chest - joints.pelvis) * 0.72
         center = center + joints.forward * 0.062 * body.girth
         up = unit2(joints.chest - joints.pelvis)
         figure.ellipse(
-            unit, center, joints.across * 0.035, up * 0.028, look.accent, facing > 0.25, layer=20
+            unit, center, joints.across * 0.035, up * 0.028, look.accent, facing > 0.25, layer=10
         )
     neck = figure.unit(depth + 0.004)
     figure.capsule(
@@ -98,15 +121,15 @@ def _add_legs(figure: Painting, joints: Joints, body: Body, look: Look) -> None:
     for side in range(2):
         hip, knee = joints.hips[:, side], joints.knees[:, side]
         ankle, toe = joints.ankles[:, side], joints.toes[:, side]
-        depth = figure.camera.depth((hip + knee * 2 + ankle) / 4) - 0.08
+        depth = figure.camera.depth((hip + knee * 2 + ankle) / 4) - 0.11
         leg = figure.unit(depth)
         calf = knee + (ankle - knee) * 0.35
         figure.capsule(leg, knee, calf, (0.04 * thick, 0.042 * thick), look.leg_color(1.5))
         figure.capsule(leg, calf, ankle, (0.042 * thick, 0.026 * thick), look.leg_color(1.5))
-        figure.capsule(leg, hip, knee, (0.06 * thick, 0.041 * thick), look.leg_color(0.5))
+        figure.capsule(leg, hip, knee, (0.051 * thick, 0.04 * thick), look.leg_color(0.5))
         if look.trouser_length < 0.9:  # shorts: cloth to above the knee, wider than the leg
             end = hip + (knee - hip) * look.trouser_length
-            figure.capsule(leg, hip, end, (0.064 * thick, 0.058 * thick), look.trousers, 1)
+            figure.capsule(leg, hip, end, (0.053 * thick, 0.052 * thick), look.trousers, 1)
         if look.trouser_length > 1.5:
             low = knee + (ankle - knee) * 0.55
             figure.capsule(leg, low, ankle, (0.038 * thick, 0.034 * thick), look.trousers)
@@ -124,16 +147,16 @@ def _add_arms(figure: Painting, joints: Joints, body: Body, look: Look) -> None:
         shoulder, elbow = joints.shoulders[:, side], joints.elbows[:, side]
         wrist, tip = joints.wrists[:, side], joints.fingers[:, side]
         arm = figure.unit(figure.camera.depth((shoulder + elbow + wrist) / 3) + 0.04)
-        figure.capsule(arm, shoulder, elbow, (0.035 * thick, 0.029 * thick), look.skin)
+        figure.capsule(arm, shoulder, elbow, (0.032 * thick, 0.028 * thick), look.skin)
         figure.capsule(arm, elbow, wrist, (0.03 * thick, 0.02 * thick), look.skin)
         if look.sleeve_length > 0:
             share = min(look.sleeve_length, 1.0)
             end = shoulder + (elbow - shoulder) * share
-            radii = (0.04 * thick, (0.039 - 0.005 * share) * thick)
+            radii = (0.035 * thick, (0.036 - 0.003 * share) * thick)
             figure.capsule(arm, shoulder, end, radii, look.shirt, 1)
         if look.sleeve_length > 1:
             end = elbow + (wrist - elbow) * (look.sleeve_length - 1)
-            figure.capsule(arm, elbow, end, (0.034 * thick, 0.027 * thick), look.shirt, 1)
+            figure.capsule(arm, elbow, end, (0.033 * thick, 0.026 * thick), look.shirt, 1)
         _add_hand(figure, joints, look, side, wrist, tip)
 
 
@@ -181,7 +204,9 @@ def _add_head(figure: Painting, joints: Joints, body: Body, look: Look) -> None:
     wide = np.abs(figure.camera.turn(right)[:, :1])
     # The widest visible extent of the skull is between its width and its depth.
     broad = side * 0.84 * wide + deep * (1 - wide) * np.sign(figure.camera.turn(deep)[:, :1])
-    figure.ellipse(unit, at(0, 0.16, -0.16), broad * 1.08, tall * 1.08, look.hair, None, LAYERS)
+    figure.ellipse(
+        unit, at(0, 0.16, -0.16), broad * 1.08, tall * 1.08, look.hair, None, figure.layers
+    )
     for ear in SIDES:
         shows = ear * figure.camera.depth(right) > -0.35
         figure.ellipse(
@@ -195,10 +220,8 @@ def _add_head(figure: Painting, joints: Joints, body: Body, look: Look) -> None:
     )
     shows = facing > 0.05
     _add_face(figure, unit, at, side, tall, look, shows)
-    figure.ellipse(
-        unit, at(0, 0.78, 0.12), broad * (0.8 + look.fringe * 0.1), tall * (0.34 + look.fringe * 0.2),
-        look.hair * 0.92,
-    )  # fmt: skip
+    cap_wide, cap_tall = broad * (0.8 + look.fringe * 0.1), tall * (0.34 + look.fringe * 0.2)
+    figure.ellipse(unit, at(0, 0.78, 0.12), cap_wide, cap_tall, look.hair * 0.92)
 
 
 def _add_face(figure: Painting, unit: Unit, at, side, tall, look: Look, shows: np.ndarray) -> None:

@@ -41,7 +41,8 @@ def post_frames(plan: PostPlan, size: Size) -> Iterator[np.ndarray]:
     boxed = rng.uniform() < 0.6
     font_px = int(24 * width / 360)
     shift = rng.uniform(0, 1, 2)
-    for frame in _cut_together(plan, size):
+    for cut in _cut_together(plan, size):
+        frame = cut
         if plan.crop < 1:
             w, h = int(width * plan.crop), int(height * plan.crop)
             x, y = int((width - w) * shift[0]), int((height - h) * shift[1])

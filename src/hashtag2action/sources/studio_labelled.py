@@ -6,10 +6,10 @@ One frame seldom gives the class away: each action passes through poses of the o
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from hashtag2action.config import Config, key_of
-from hashtag2action.sources.studio import Progress, claim_folder, run_jobs
+from hashtag2action.sources.studio import Progress, claim_folder, known_actions, run_jobs
 from hashtag2action.sources.studio_film import film
 from hashtag2action.sources.studio_look import rng_for
 from hashtag2action.sources.studio_motion import ACTIONS
@@ -28,6 +28,11 @@ class LabelledStudio(Config):
     width_px: int = Field(default=144, ge=32, multiple_of=2)
     height_px: int = Field(default=192, ge=32, multiple_of=2)
     seed: int = Field(default=0, ge=0)
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_are_actions(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        return known_actions(classes)
 
 
 def render_labelled(

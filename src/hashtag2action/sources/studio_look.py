@@ -65,8 +65,8 @@ def body_of(pool: str, person: int) -> Body:
         spine=0.29 / leg,
         upper_arm=0.175 * rng.uniform(0.95, 1.06),
         forearm=0.15 * rng.uniform(0.95, 1.06),
-        shoulder=0.112 * rng.uniform(0.9, 1.1),
-        hip=0.055 * rng.uniform(0.9, 1.15),
+        shoulder=0.1 * rng.uniform(0.9, 1.1),
+        hip=0.047 * rng.uniform(0.9, 1.15),
         girth=girth,
         head=0.072 * rng.uniform(0.94, 1.1),
     )

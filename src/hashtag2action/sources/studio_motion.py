@@ -104,7 +104,7 @@ def _squats(body: Body, phase: np.ndarray, style: Style) -> Joints:
     elif way == 1:  # hands together before the chest
         wrists = around_shoulders(joints, pair(-0.085, -0.085, phase), -0.06, 0.16)
     else:  # hands behind the head
-        wrists = around_shoulders(joints, pair(-0.02, -0.02, phase), 0.12, -0.02)
+        wrists = around_shoulders(joints, pair(-0.015, -0.015, phase), 0.12, -0.09)
     return set_arms(body, joints, wrists, _OUT_DOWN + np.array([0.0, 0.5, 0.0]))
 
 
@@ -114,7 +114,7 @@ def _waving(body: Body, phase: np.ndarray, style: Style) -> Joints:
     )
     joints = pose_trunk(body, stance, len(phase))
     swing = np.sin(phase)
-    height = style.between(0, 0.13, 0.25)
+    height = style.between(0, 0.1, 0.2)
     out = 0.1 + style.between(1, 0.07, 0.11) * swing
     up = height - 0.03 * swing**2
     both = style.choose(2, 4) == 0
@@ -126,7 +126,7 @@ def _waving(body: Body, phase: np.ndarray, style: Style) -> Joints:
         np.where(raised, up[:, None], -0.3),
         np.where(raised, 0.09, 0.03),
     )
-    return set_arms(body, joints, wrists, _OUT_DOWN)
+    return set_arms(body, joints, wrists, np.array([[-0.25, -1.0, -0.2], [0.25, -1.0, -0.2]]))
 
 
 def _walking(body: Body, phase: np.ndarray, style: Style) -> Joints:
@@ -241,9 +241,9 @@ def _boxing(body: Body, phase: np.ndarray, style: Style) -> Joints:
     joints = pose_trunk(body, stance, len(phase))
     hook = style.between(0, 0.0, 0.1)
     wrists = around_shoulders(
-        joints, -0.06 + (0.02 + hook) * punch, 0.02 + 0.04 * punch, 0.11 + 0.2 * punch
+        joints, -0.04 + (0.01 + hook) * punch, -0.02 + 0.07 * punch, 0.13 + 0.18 * punch
     )
-    return set_arms(body, joints, wrists, _OUT_DOWN)
+    return set_arms(body, joints, wrists, _OUT_DOWN, grip=0.6)
 
 
 def _highknees(body: Body, phase: np.ndarray, style: Style) -> Joints:

@@ -11,9 +11,19 @@ import numpy as np
 
 _SHIFT = 4  # sub-pixel bits of the coordinates given to OpenCV
 
-# Layers of a shaded limb: width, shift toward the light, brightness (chosen by eye).
-LAYERS = ((1.0, 0.0, 0.7), (0.84, 0.12, 0.84), (0.6, 0.28, 0.97), (0.3, 0.46, 1.09))
-_FLAT = ((1.0, 0.0, 1.0),)
+Layers = tuple[tuple[float, float, float], ...]
+
+
+def _shade(num_layers: int) -> Layers:
+    """Layers of a shaded limb: width, shift toward the light, brightness (chosen by eye)."""
+    shares = np.linspace(0, 1, num_layers) ** 0.9
+    return tuple(
+        (float(1 - 0.72 * s), float(0.46 * s), float(0.68 + 0.42 * s**0.8)) for s in shares
+    )
+
+
+LAYERS = _shade(4)
+_FLAT: Layers = ((1.0, 0.0, 1.0),)
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,8 @@ class Painting:
         self._order = np.zeros((0, 0), int)
         self._shadow = shadow
         self.camera = Camera(view)
+        # What is near shows its shading, and needs finer steps of it.
+        self.layers = LAYERS if view.scale_px < 520 else _shade(8)
 
     def finish(self) -> "Painting":
         """Decide what hides what, once all shapes are there."""
@@ -104,7 +116,7 @@ class Painting:
 
     def capsule(
         self, unit: Unit, start: np.ndarray, end: np.ndarray, radii: tuple[float, float],
-        color: np.ndarray, cover: int = 0, layers=LAYERS,
+        color: np.ndarray, cover: int = 0, layers: Layers | None = None,
     ) -> None:  # fmt: skip
         """Add a tapered limb between two joints (frames, 3); a higher `cover` lies on a lower."""
         a, scale_a = self.camera.project(start)
@@ -116,7 +128,7 @@ class Painting:
         turn = np.linspace(-np.pi / 2, np.pi / 2, 7)
         cap_b = along[:, None] * np.cos(turn)[:, None] + normal[:, None] * np.sin(turn)[:, None]
         cap_a = -cap_b
-        for number, (width, move, bright) in enumerate(layers):
+        for number, (width, move, bright) in enumerate(layers or self.layers):
             offset = normal * toward * move
             points = np.concatenate(
                 [
@@ -129,7 +141,7 @@ class Painting:
 
     def ellipse(
         self, unit: Unit, center: np.ndarray, u: np.ndarray, v: np.ndarray, color: np.ndarray,
-        visible: np.ndarray | None = None, layers=_FLAT, layer: int = 0,
+        visible: np.ndarray | None = None, layers: Layers = _FLAT, layer: int = 0,
     ) -> None:  # fmt: skip
         """Add an ellipse with half-axes `u` and `v` in space, at a point in space (frames, 3)."""
         middle, scale = self.camera.project(center)

@@ -27,7 +27,7 @@ def draw_text(
 ) -> None:  # fmt: skip
     """Write one centered line, on a box or with a dark outline, in place."""
     font = cv2.FontFace("sans")
-    (left, top, width, height) = cv2.getTextSize((0, 0), text, (0, 0), font, size_px, 700)
+    (_, _, width, height) = cv2.getTextSize((0, 0), text, (0, 0), font, size_px, 700)
     x, y = int(middle[0] - width / 2), int(middle[1] + height / 2)
     if box is not None:
         pad = size_px // 3
@@ -95,7 +95,8 @@ def _bright(rng: np.random.Generator) -> np.ndarray:
 
 # Half widths of turned things from top to bottom, as (share of height, share of width).
 _PROFILES: dict[str, list[tuple[float, float]]] = {
-    "bottle": [(0, 0.3), (0.08, 0.3), (0.09, 0.22), (0.25, 0.24), (0.4, 0.9), (0.97, 0.95), (1, 0.8)],
+    "bottle": [(0, 0.3), (0.08, 0.3), (0.09, 0.22), (0.25, 0.24), (0.4, 0.9),
+               (0.97, 0.95), (1, 0.8)],
     "jar": [(0, 0.8), (0.16, 0.8), (0.17, 0.7), (0.24, 0.95), (0.95, 0.95), (1, 0.85)],
     "cup": [(0, 0.95), (0.03, 1.0), (1, 0.66)],
     "can": [(0, 0.8), (0.05, 0.95), (0.95, 0.95), (1, 0.8)],

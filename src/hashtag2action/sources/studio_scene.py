@@ -32,7 +32,7 @@ _TEMPO = {
 }
 
 # Range of turns away from the camera, radians: actions along the view are seen from the side.
-_YAW = {"pushups": (0.95, 1.5), "lunges": (0.5, 1.3), "walking": (0.0, 1.25), "squats": (0.0, 1.1),
+_YAW = {"pushups": (0.6, 1.25), "lunges": (0.5, 1.3), "walking": (0.0, 1.25), "squats": (0.0, 1.1),
         "highknees": (0.0, 1.1)}  # fmt: skip
 
 
@@ -143,12 +143,12 @@ def _perform(
     joints = move(scene.action, body, phase, style)
     low, high = _YAW.get(scene.action, (0.0, 0.5))
     yaw = rng.uniform(low, high) * rng.choice([-1, 1])
-    near = scene.action in {*UPPER_BODY_ACTIONS, "talking"} and rng.uniform() < 0.35
+    near = scene.action in {*UPPER_BODY_ACTIONS, "talking"} and rng.uniform() < 0.2
     if scene.action == "pushups":
-        scale, ground = width * rng.uniform(0.72, 0.95), height * rng.uniform(0.68, 0.86)
+        scale, ground = width * rng.uniform(0.84, 1.0), height * rng.uniform(0.68, 0.86)
     elif near:
-        scale = height * rng.uniform(1.05, 1.45)
-        ground = height * rng.uniform(0.12, 0.2) + scale
+        scale = min(height * rng.uniform(0.86, 1.1), width * 1.9)
+        ground = height * rng.uniform(0.08, 0.16) + scale
     else:
         scale = min(height * rng.uniform(0.55, 0.76), width * 1.3)
         ground = min(height * rng.uniform(0.86, 0.95), scale * 1.2 + height * 0.2)
@@ -170,7 +170,9 @@ def _perform(
 
 def _middle(joints: Joints, view: View) -> float:
     cos, sin = np.cos(view.yaw), np.sin(view.yaw)
-    points = np.concatenate([joints.ankles, joints.shoulders, joints.hips], axis=1)
+    points = np.concatenate(
+        [joints.ankles, joints.shoulders, joints.hips, joints.head[:, None]], axis=1
+    )
     across = (points[..., 0] * cos + points[..., 2] * sin) * view.scale_px
     return float((across.min() + across.max()) / 2)
 
