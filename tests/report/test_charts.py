@@ -5,14 +5,7 @@ import xml.etree.ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashtag2action.report.charts import (
-    Series,
-    Threshold,
-    curves,
-    histogram,
-    nice_step,
-    number,
-)
+from hashtag2action.report.charts import Series, Threshold, curves, histogram
 
 VALUES = st.lists(st.floats(0, 1e6), min_size=1, max_size=40)
 
@@ -69,15 +62,3 @@ def test_names_in_charts_are_escaped():
     assert "<b>" not in chart
     assert "<i>" not in chart
     ET.fromstring(chart)
-
-
-@given(st.floats(1e-9, 1e9), st.integers(2, 40))
-def test_a_nice_step_covers_a_span_in_about_as_many_steps(span: float, num_steps: int):
-    step = nice_step(span, num_steps)
-    assert span / step <= num_steps * 1.001
-    assert span / step >= num_steps / 2.6
-
-
-def test_numbers_are_written_shortly():
-    shown = [number(value) for value in (1234567, 0.5, 12345.6, 0.0000123, 3.14159)]
-    assert shown == ["1,234,567", "0.5", "12,346", "1.2e-5", "3.142"]

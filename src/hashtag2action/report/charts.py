@@ -1,7 +1,6 @@
-"""Charts as inline SVG: histograms with thresholds, and curves.
+"""Histograms with thresholds, and curves, as inline SVG.
 
-Colors are classes, so that the page's style sheet decides them for light and dark. Every chart
-carries its meaning as text too (`aria-label`, and a title per mark).
+Every chart carries its meaning as text too: in `aria-label`, and in a title per mark.
 """
 
 import bisect
@@ -9,11 +8,23 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-WIDTH, HEIGHT = 380.0, 210.0
-"""Drawing area in user units; close to the pixels it is shown at, so that text stays readable."""
-LEFT, RIGHT, TOP, BOTTOM = 44.0, 12.0, 26.0, 34.0
+from hashtag2action.report.svg import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axis,
+    nice_step,
+    number,
+    svg,
+    text,
+    x_axis,
+    y_grid,
+)
 
 
 @dataclass(frozen=True)
@@ -33,32 +44,6 @@ class Series:
     name: str
     xs: Sequence[float]
     ys: Sequence[float]
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """A linear map from values to user units."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def at(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
-        return self.start + share * (self.end - self.start)
-
-
-def nice_step(span: float, num_steps: int) -> float:
-    """Return 1, 2 or 5 times a power of ten, so that a span has at most about `num_steps` steps."""
-    if span <= 0:
-        return 1.0
-    rough = span / num_steps
-    power = 10.0 ** math.floor(math.log10(rough))
-    for factor in (1.0, 2.0, 5.0):
-        if rough <= factor * power * 1.0001:
-            return factor * power
-    return 10.0 * power
 
 
 def histogram(
@@ -85,14 +70,14 @@ def histogram(
     bounds = [_scaled([bound.value], is_logarithmic)[0] for bound in thresholds]
     edges = _edges(_reach(measured, bounds), bounds)
     stacks = list(zip(*(_counts(values, edges) for values in scaled), strict=True))
-    x = _Axis(edges[0], edges[-1], LEFT, WIDTH - RIGHT)
-    y = _Axis(0.0, max(1, *(sum(stack) for stack in stacks)), HEIGHT - BOTTOM, TOP)
+    x = Axis(edges[0], edges[-1], LEFT, WIDTH - RIGHT)
+    y = Axis(0.0, max(1, *(sum(stack) for stack in stacks)), HEIGHT - BOTTOM, TOP)
     drawn = list(zip(thresholds, bounds, strict=True))
     marks = [_shade(x, bound, place) for bound, place in drawn]
-    marks += _y_grid(y, is_count=True)
+    marks += y_grid(y, is_count=True)
     for index, stack in enumerate(stacks):
         marks += _bar(x, y, (edges[index], edges[index + 1]), stack, is_logarithmic)
-    marks += _x_axis(x, label, is_logarithmic)
+    marks += x_axis(x, label, is_logarithmic)
     marks += [_line(x, bound, place) for bound, place in drawn]
     spoken = f"Histogram of {label}: {len(kept)} kept, {len(rejected)} rejected."
     return svg(WIDTH, HEIGHT, spoken, marks)
@@ -113,40 +98,13 @@ def curves(series: Sequence[Series], label: str, x_label: str = "step") -> Marku
     xs = [value for one in cleaned for value in one.xs]
     ys = [value for one in cleaned for value in one.ys]
     low, high = _padded(min(ys), max(ys))
-    x = _Axis(min(xs), max(*xs, min(xs) + 1), LEFT, WIDTH - RIGHT)
-    y = _Axis(low, high, HEIGHT - BOTTOM, TOP)
-    marks = _y_grid(y, is_count=False) + _x_axis(x, x_label, is_logarithmic=False)
+    x = Axis(min(xs), max(*xs, min(xs) + 1), LEFT, WIDTH - RIGHT)
+    y = Axis(low, high, HEIGHT - BOTTOM, TOP)
+    marks = y_grid(y, is_count=False) + x_axis(x, x_label, is_logarithmic=False)
     for index, one in enumerate(cleaned):
         marks += _curve(x, y, one, f"c{index % 4}")
     ends = "; ".join(f"{one.name} {number(one.ys[0])} to {number(one.ys[-1])}" for one in cleaned)
     return svg(WIDTH, HEIGHT, f"{label} over {x_label}: {ends}.", marks)
-
-
-def svg(width: float, height: float, spoken: str, marks: Sequence[Markup]) -> Markup:
-    """Wrap marks in an SVG element that says in words what it shows.
-
-    It is shown at its own width at most, give or take a little, so that text keeps its size.
-    """
-    head = Markup(
-        '<svg viewBox="0 0 {:.0f} {:.0f}" style="max-width:{:.0f}px" role="img" aria-label="{}">'
-    ).format(width, height, width * 1.12, spoken)
-    return head + Markup("").join(marks) + Markup("</svg>")
-
-
-def text(x: float, y: float, content: object, kind: str, anchor: str = "middle") -> Markup:
-    """Return a text mark; its content is escaped."""
-    return Markup('<text x="{:.1f}" y="{:.1f}" class="{}" text-anchor="{}">{}</text>').format(
-        x, y, kind, anchor, escape(content)
-    )
-
-
-def number(value: float) -> str:
-    """Write a number shortly: thousands separated, four digits, exponents for the very small."""
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.4g}" if abs(value) >= 0.001 else f"{value:.1e}".replace("e-0", "e-")
 
 
 def _scaled(values: Sequence[float], is_logarithmic: bool) -> list[float]:
@@ -180,7 +138,7 @@ def _counts(values: Sequence[float], edges: Sequence[float]) -> list[int]:
 
 
 def _bar(
-    x: _Axis, y: _Axis, span: tuple[float, float], stack: tuple[int, ...], is_logarithmic: bool
+    x: Axis, y: Axis, span: tuple[float, float], stack: tuple[int, ...], is_logarithmic: bool
 ) -> list[Markup]:
     left, right = x.at(span[0]) + 0.6, x.at(span[1]) - 0.6
     low, high = (10**edge for edge in span) if is_logarithmic else span
@@ -217,7 +175,7 @@ def _reach(measured: Sequence[float], bounds: Sequence[float]) -> tuple[float, f
     return min([low, *near]), max([high, *near])
 
 
-def _shade(x: _Axis, bound: Threshold, place: float) -> Markup:
+def _shade(x: Axis, bound: Threshold, place: float) -> Markup:
     here = x.at(min(max(place, x.low), x.high))
     left, right = (LEFT, here) if bound.is_minimum else (here, WIDTH - RIGHT)
     return Markup(
@@ -225,7 +183,7 @@ def _shade(x: _Axis, bound: Threshold, place: float) -> Markup:
     ).format(left, TOP, right - left, HEIGHT - BOTTOM - TOP)
 
 
-def _line(x: _Axis, bound: Threshold, place: float) -> Markup:
+def _line(x: Axis, bound: Threshold, place: float) -> Markup:
     if place > x.high:
         return text(WIDTH - RIGHT, TOP - 11, f"{bound.label} \N{RIGHTWARDS ARROW}", "far", "end")
     if place < x.low:
@@ -238,52 +196,7 @@ def _line(x: _Axis, bound: Threshold, place: float) -> Markup:
     return line + text(here, TOP - 11, bound.label, "bound-label", anchor)
 
 
-def _y_grid(y: _Axis, *, is_count: bool) -> list[Markup]:
-    step = nice_step(y.high - y.low, 4)
-    if is_count:
-        step = max(1.0, step)
-    first = math.ceil(y.low / step - 1e-9)
-    marks = []
-    for index in range(first, math.floor(y.high / step + 1e-9) + 1):
-        here = y.at(index * step)
-        marks.append(
-            Markup('<line x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}" class="grid"/>').format(
-                LEFT, WIDTH - RIGHT, here, here
-            )
-        )
-        marks.append(text(LEFT - 6, here + 3.5, _tick(index * step), "tick", "end"))
-    return marks
-
-
-def _x_axis(x: _Axis, label: str, is_logarithmic: bool) -> list[Markup]:
-    step = (
-        max(1.0, nice_step(x.high - x.low, 6)) if is_logarithmic else nice_step(x.high - x.low, 6)
-    )
-    first = math.ceil(x.low / step - 1e-9)
-    base = HEIGHT - BOTTOM
-    marks = [
-        Markup('<line x1="{}" x2="{}" y1="{}" y2="{}" class="axis"/>').format(
-            LEFT, WIDTH - RIGHT, base, base
-        )
-    ]
-    for index in range(first, math.floor(x.high / step + 1e-9) + 1):
-        value = index * step
-        shown = _tick(10**value) if is_logarithmic else _tick(value)
-        marks.append(text(x.at(value), base + 14, shown, "tick"))
-    marks.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, label, "axis-label"))
-    return marks
-
-
-def _tick(value: float) -> str:
-    for size, sign in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            return f"{value / (1e3 if sign == 'k' else size):g}{sign}"
-    if value and abs(value) < 0.001:
-        return f"{value:.1e}".replace("e-0", "e-").replace(".0e", "e")
-    return f"{value:.10g}"
-
-
-def _curve(x: _Axis, y: _Axis, one: Series, kind: str) -> list[Markup]:
+def _curve(x: Axis, y: Axis, one: Series, kind: str) -> list[Markup]:
     points = " ".join(f"{x.at(a):.1f},{y.at(b):.1f}" for a, b in zip(one.xs, one.ys, strict=True))
     last = (x.at(one.xs[-1]), y.at(one.ys[-1]))
     return [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from hashtag2action.report.charts import svg, text
+from hashtag2action.report.svg import svg, text
 
 MAX_WRITTEN = 24
 """Classes up to which counts are written into the cells; chosen: they stay readable."""

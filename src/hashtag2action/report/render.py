@@ -18,7 +18,6 @@ import yaml
 from markupsafe import Markup
 
 from hashtag2action import __version__
-from hashtag2action.report.charts import number
 from hashtag2action.report.discover import Kind, Run, discover, read_settings
 from hashtag2action.report.funnel import StageCount, funnel
 from hashtag2action.report.mining import Mining, read_mining
@@ -34,6 +33,7 @@ from hashtag2action.report.results import (
 )
 from hashtag2action.report.sheets import Pair, Sheet, duplicate_pairs, kept_sheet, rejected_sheets
 from hashtag2action.report.summary import Tile, summary
+from hashtag2action.report.svg import number
 from hashtag2action.report.tags import TagTable, tag_table
 from hashtag2action.report.thresholds import Histogram, histograms
 from hashtag2action.report.training import (

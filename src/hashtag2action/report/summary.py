@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hashtag2action.report.charts import number
 from hashtag2action.report.funnel import StageCount
 from hashtag2action.report.results import Evaluation, Figure
+from hashtag2action.report.svg import number
 from hashtag2action.report.training import Training
 
 

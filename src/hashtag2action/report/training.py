@@ -12,9 +12,10 @@ import cv2
 from markupsafe import Markup
 
 from hashtag2action.logs import read_metrics
-from hashtag2action.report.charts import Series, curves, number
+from hashtag2action.report.charts import Series, curves
 from hashtag2action.report.discover import Run
 from hashtag2action.report.sheets import jpeg_uri
+from hashtag2action.report.svg import number
 
 MAX_POINTS = 300
 """Points per curve; chosen: finer than the pixels of a chart."""
