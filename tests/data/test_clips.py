@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from hashtag2action.data.clips import CsvClips, CuratedClips, FolderClips
+from hashtag2action.errors import ConfigError, ManifestError
+from hashtag2action.manifest import Manifest
+
+
+def test_folders_are_classes(videos: Path) -> None:
+    found = FolderClips(folder=videos).read()
+    assert found.class_names == ("jump", "run")
+    assert found.labels() == [0, 0, 0, 1, 1, 1]
+    assert found.clips[0].clip_id == "jump/v_jump_g00_c01.mp4"
+
+
+def test_folder_without_labels_may_have_any_depth(videos: Path) -> None:
+    found = FolderClips(folder=videos.parent, labeled=False).read()
+    assert found.class_names == ()
+    assert len(found.clips) >= 6
+    with pytest.raises(ConfigError, match="no label"):
+        found.labels()
+
+
+def test_video_outside_a_class_is_named(tmp_path: Path) -> None:
+    (tmp_path / "stray.mp4").touch()
+    with pytest.raises(ConfigError, match="stray"):
+        FolderClips(folder=tmp_path).read()
+
+
+def test_empty_and_missing_folders_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no clips"):
+        FolderClips(folder=tmp_path).read()
+    with pytest.raises(ConfigError, match="no such folder"):
+        FolderClips(folder=tmp_path / "none").read()
+
+
+def test_csv_gives_labels_and_spans(tmp_path: Path) -> None:
+    file = tmp_path / "clips.csv"
+    file.write_text("path,label,start_s,end_s\na b.mp4,run,0.5,1.5\nc.mp4,jump,,\n")
+    found = CsvClips(file=file).read()
+    assert found.class_names == ("jump", "run")
+    assert found.clips[0].path == tmp_path / "a b.mp4"
+    assert (found.clips[0].start_s, found.clips[0].end_s) == (0.5, 1.5)
+    assert (found.clips[1].start_s, found.clips[1].end_s) == (0.0, None)
+    assert found.clips[0].clip_id == "a b.mp4@0.5-1.5"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file\na.mp4\n", "no column 'path'"),
+        ("path,start_s\na.mp4,soon\n", "clips.csv:2"),
+        ("path\n", "no clips"),
+    ],
+)
+def test_wrong_csv_is_explained(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "clips.csv"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        CsvClips(file=file).read()
+
+
+def test_label_outside_the_given_classes_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "clips.csv"
+    file.write_text("path,label\na.mp4,walk\n")
+    with pytest.raises(ConfigError, match="walk"):
+        CsvClips(file=file, class_names=("run",)).read()
+
+
+def make_curation(root: Path) -> None:
+    manifest = Manifest(root / "06-export_clips")
+    manifest.begin("export_clips", "k", "p", {})
+    kept = pa.table(
+        {
+            "clip_id": ["a-000", "b-001"],
+            "path": ["a.mp4", "b.mp4"],
+            "clip_start_s": [0.0, 1.0],
+            "clip_end_s": [2.0, 3.0],
+            "hashtag": ["squats", "waving"],
+            "action_group": ["squat", "wave"],
+        }
+    )
+    rejected = kept.slice(0, 0).append_column("reject_reason", pa.array([], pa.string()))
+    manifest.write_part("part-00000", kept, rejected)
+    manifest.finish(2)
+
+
+def test_curation_gives_its_exported_clips(tmp_path: Path) -> None:
+    make_curation(tmp_path)
+    found = CuratedClips(run=tmp_path).read()
+    assert found.class_names == ()
+    assert found.clips[1].path == tmp_path / "06-export_clips" / "media" / "b.mp4"
+    assert (found.clips[1].start_s, found.clips[1].end_s) == (1.0, 3.0)
+    weak = CuratedClips(run=tmp_path, label="action_group").read()
+    assert weak.class_names == ("squat", "wave")
+    assert weak.labels() == [0, 1]
+
+
+def test_folder_that_is_no_curation_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="not a curation run"):
+        CuratedClips(run=tmp_path).read()

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from hashtag2action.config import Config
+from hashtag2action.errors import ConfigError, ManifestError
+from hashtag2action.logs import MetricWriter, begin_run, read_metrics
+
+
+class Recipe(Config):
+    rate: float = 1.0
+    runtime: int = 0
+
+
+def test_lines_after_the_resumed_step_are_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    first = MetricWriter(path)
+    for step in (1, 2, 3):
+        first.write(step, {"loss": 1.0 / step})
+    path.write_text(path.read_text() + '{"step": 4, "lo')
+    second = MetricWriter(path, first_step=2)
+    second.write(3, {"loss": 9.0})
+    assert [(line["step"], line["loss"]) for line in read_metrics(path)] == [
+        (1, 1.0),
+        (2, 0.5),
+        (3, 9.0),
+    ]
+
+
+def test_broken_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('oops\n{"step": 1}\n')
+    with pytest.raises(ManifestError, match=r"metrics\.jsonl:1"):
+        read_metrics(path)
+
+
+def test_folder_may_be_entered_again_with_the_same_settings(tmp_path: Path) -> None:
+    begin_run(tmp_path, Recipe())
+    begin_run(tmp_path, Recipe(runtime=4))
+    with pytest.raises(ConfigError, match="rate"):
+        begin_run(tmp_path, Recipe(rate=2.0))

@@ -1,0 +1,86 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from hashtag2action.errors import CheckpointError, ConfigError
+from hashtag2action.evaluate.evaluate import Evaluate, evaluate
+from hashtag2action.evaluate.recognizer import load_recognizer, read_card
+from hashtag2action.models.weights import load_safetensors
+from hashtag2action.train.finetune import Finetune, finetune
+from hashtag2action.train.pretrain import Pretrain, pretrain
+
+Settings = Callable[..., dict[str, Any]]
+PLAIN = {"label_smoothing": 0, "mixup_alpha": 0, "drop_path_rate": 0}
+
+
+def quick(settings: Settings, **sections: Any) -> dict[str, Any]:
+    values = settings(**sections)
+    values["optimization"] |= {"epochs": 0.5, "warmup_epochs": 0, "base_lr": 1e-9}
+    return values
+
+
+def test_recognizer_learns_the_color_of_a_square(
+    settings: Settings, world: Path, tmp_path: Path
+) -> None:
+    values = settings(init=None, regularization=PLAIN)
+    values["data"] |= {
+        "augmentation": {"kind": "random_resized", "min_area_fraction": 0.9, "flip": False}
+    }
+    values["optimization"] |= {"epochs": 12, "base_lr": 0.048, "repeated_augmentation": 1}
+    result = finetune(Finetune(**values), tmp_path / "run")
+    assert result["last_loss"] < 0.3 < result["first_loss"]
+    found = evaluate(
+        Evaluate(
+            weights=tmp_path / "run" / "weights.safetensors",
+            data={"clips": {"kind": "folder", "folder": world / "test"}},
+            views={"num_temporal_views": 2, "num_spatial_crops": 2},
+            runtime={"precision": "fp32"},
+        ),
+        tmp_path / "judged",
+    )
+    assert found["top1"] == 1.0
+
+
+def test_pretrained_weights_are_where_it_begins(settings: Settings, tmp_path: Path) -> None:
+    pretrain(Pretrain(**quick(settings, masking={"mask_ratio": 0.75})), tmp_path / "pre")
+    init = tmp_path / "pre" / "weights.safetensors"
+    finetune(Finetune(**quick(settings, init=init)), tmp_path / "fine")
+    before, _ = load_safetensors(init)
+    after, _ = load_safetensors(tmp_path / "fine" / "weights.safetensors")
+    name = "blocks.0.attn.qkv.weight"
+    assert torch.allclose(after[name], before[f"encoder.{name}"], atol=1e-6)
+
+
+def test_other_clip_shape_keeps_the_positions_of_pretraining(
+    settings: Settings, tmp_path: Path
+) -> None:
+    pretrain(Pretrain(**quick(settings, masking={"mask_ratio": 0.75})), tmp_path / "pre")
+    init = tmp_path / "pre" / "weights.safetensors"
+    values = quick(settings, init=init)
+    values["network"] = {"variant": "vit_tiny", "num_frames": 4, "size_px": 48, "patch_size": 8}
+    finetune(Finetune(**values), tmp_path / "fine")
+    card = read_card(tmp_path / "fine" / "weights.safetensors")
+    assert tuple(card.trained_grid) == (4, 4, 4)
+    assert tuple(card.network.grid) == (2, 6, 6)
+    model, _ = load_recognizer(tmp_path / "fine" / "weights.safetensors")
+    assert model(torch.zeros(1, 3, 4, 48, 48, dtype=torch.uint8)).shape == (1, 2)
+
+
+def test_whether_from_scratch_has_to_be_said(settings: Settings) -> None:
+    with pytest.raises(ValueError, match="init"):
+        Finetune(**settings())
+
+
+def test_clips_without_labels_are_refused(settings: Settings, world: Path, tmp_path: Path) -> None:
+    values = settings(init=None)
+    values["data"] |= {"clips": {"kind": "folder", "folder": world / "train", "labeled": False}}
+    with pytest.raises(ConfigError, match="no label"):
+        finetune(Finetune(**values), tmp_path)
+
+
+def test_weights_that_are_not_there_are_named(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="nowhere"):
+        finetune(Finetune(**settings(init=tmp_path / "nowhere.safetensors")), tmp_path / "out")

@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from hashtag2action.evaluate.recognizer import Network
+from hashtag2action.train.optim import Optimization, layer_of, make_optimizer, set_lr
+
+TINY = Network(variant="vit_tiny", num_frames=4, size_px=16, patch_size=8)
+
+
+def groups_by_name(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, dict]:
+    owner = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+    return {name: owner[id(parameter)] for name, parameter in model.named_parameters()}
+
+
+def test_vectors_and_the_mask_token_do_not_decay() -> None:
+    model = TINY.build_pretraining()
+    groups = groups_by_name(model, make_optimizer(model, Optimization(), depth=8))
+    without = {name for name, group in groups.items() if group["weight_decay"] == 0}
+    assert "mask_token" in without
+    assert "encoder.blocks.0.attn.q_bias" in without
+    assert "encoder.blocks.0.norm1.weight" in without
+    assert "encoder.patch_embed.proj.weight" not in without
+    assert all(group["lr_scale"] == 1 for group in groups.values())
+
+
+def test_deeper_layers_learn_faster() -> None:
+    model = TINY.build_recognizer(3)
+    optimizer = make_optimizer(model, Optimization(layer_decay=0.75), depth=8)
+    set_lr(optimizer, 2.0)
+    rates = {name: group["lr"] for name, group in groups_by_name(model, optimizer).items()}
+    assert rates["head.weight"] == rates["fc_norm.weight"] == 2.0
+    assert rates["blocks.7.mlp.fc1.weight"] == pytest.approx(2.0 * 0.75)
+    assert rates["blocks.0.norm1.bias"] == pytest.approx(2.0 * 0.75**8)
+    assert rates["patch_embed.proj.bias"] == pytest.approx(2.0 * 0.75**9)
+
+
+def test_two_digit_blocks_are_not_mistaken() -> None:
+    assert layer_of("blocks.11.attn.qkv.weight", 12) == 12
+
+
+@pytest.mark.parametrize(("counts", "peak"), [("clips", 1e-3), ("samples", 4e-3)])
+def test_what_counts_as_a_clip_is_said(counts: str, peak: float) -> None:
+    settings = Optimization(clips_per_step=256, repeated_augmentation=4, lr_counts=counts)
+    assert settings.schedule(1000).peak_lr == pytest.approx(peak)
+
+
+def test_epochs_become_steps_whatever_the_size_of_the_set() -> None:
+    settings = Optimization(epochs=3, warmup_epochs=1, clips_per_step=8)
+    assert settings.schedule(10).total_steps == 4
+    assert settings.schedule(4).total_steps == 2

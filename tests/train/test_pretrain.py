@@ -1,0 +1,82 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+import torch
+
+from hashtag2action.errors import ConfigError
+from hashtag2action.evaluate.recognizer import read_card
+from hashtag2action.logs import read_metrics
+from hashtag2action.models.weights import load_safetensors
+from hashtag2action.train.checkpoint import list_checkpoints
+from hashtag2action.train.loop import TrainingDivergedError
+from hashtag2action.train.pretrain import Pretrain, pretrain
+
+Settings = Callable[..., dict[str, Any]]
+MASKING = {"mask_ratio": 0.75}
+
+
+def test_run_folder_holds_all_a_report_needs(settings: Settings, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    config = Pretrain(**settings(masking=MASKING))
+    result = pretrain(config, tmp_path, lambda *news: told.append(news))
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    assert [line["step"] for line in lines] == list(range(1, 7))
+    assert {"loss", "lr", "grad_norm", "clips_per_s"} <= lines[0].keys()
+    assert result["last_loss"] < result["first_loss"]
+    assert read_card(tmp_path / "weights.safetensors").network == config.network
+    pictures = sorted((tmp_path / "reconstructions").glob("*.png"))
+    assert len(pictures) == 4
+    assert cv2.imread(str(pictures[0])).shape == (3 * 32, 8 * 32, 3)
+    assert json.loads((tmp_path / "environment.json").read_text())["packages"]["torch"]
+    assert ("decode", 8, 8) in told
+    assert told[-1] == ("pretrain", 6, 6)
+
+
+def test_interrupted_run_ends_as_the_uninterrupted_one(settings: Settings, tmp_path: Path) -> None:
+    config = Pretrain(**settings(masking=MASKING))
+    pretrain(config, tmp_path / "whole")
+    stop_at = 5
+
+    def stop(label: str, done: int, total: int) -> None:
+        if label == "pretrain" and done == stop_at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(config, tmp_path / "cut", stop)
+    assert list_checkpoints(tmp_path / "cut" / "checkpoints")[-1].name == "step-000000004.pt"
+    pretrain(config, tmp_path / "cut")
+    whole, cut = (
+        [(line["step"], line["loss"]) for line in read_metrics(tmp_path / name / "metrics.jsonl")]
+        for name in ("whole", "cut")
+    )
+    assert cut == whole
+    weights = [load_safetensors(tmp_path / n / "weights.safetensors")[0] for n in ("whole", "cut")]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_workers_do_not_change_the_result(settings: Settings, tmp_path: Path) -> None:
+    for num_workers in (0, 2):
+        values = settings(masking=MASKING)
+        values["runtime"] |= {"num_workers": num_workers}
+        values["data"] |= {"decoding": {"kind": "on_demand"}}
+        values["optimization"] |= {"epochs": 1}
+        pretrain(Pretrain(**values), tmp_path / str(num_workers))
+    alone, helped = (read_metrics(tmp_path / n / "metrics.jsonl") for n in ("0", "2"))
+    assert [line["loss"] for line in alone] == [line["loss"] for line in helped]
+
+
+def test_folder_of_another_run_is_refused(settings: Settings, tmp_path: Path) -> None:
+    pretrain(Pretrain(**settings(masking=MASKING)), tmp_path)
+    with pytest.raises(ConfigError, match="seed"):
+        pretrain(Pretrain(**settings(masking=MASKING, seed=1)), tmp_path)
+
+
+def test_diverged_run_stops_with_step_and_clips(settings: Settings, tmp_path: Path) -> None:
+    values = settings(masking=MASKING)
+    values["optimization"] |= {"base_lr": 1e30, "epochs": 8}
+    with pytest.raises(TrainingDivergedError, match=r"step \d+: .*\.mp4"):
+        pretrain(Pretrain(**values), tmp_path)
