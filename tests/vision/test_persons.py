@@ -1,6 +1,7 @@
 """One contract every person detector satisfies, and the evidence drawn from what they find."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -121,6 +122,8 @@ def test_answers_to_any_picture_have_the_promised_form(
         assert found.boxes.shape == (len(found.scores), 4)
         assert np.all((found.scores >= 0) & (found.scores <= 1))
         assert np.all(np.diff(found.scores) <= 0)
+        assert 0 <= found.face <= 1
+        assert 0 <= found.hand <= 1
         assert np.all(found.boxes >= 0)
         assert np.all(found.boxes[:, 2:] <= [width, height])
         assert np.all(found.boxes[:, :2] <= found.boxes[:, 2:])
@@ -166,6 +169,24 @@ def test_evidence_counts_frames_with_somebody_who_reaches_the_score() -> None:
     assert evidence.max_persons == 2
     assert evidence.mean_score == pytest.approx((0.9 + 0.6 + 0.75) / 4)
     assert evidence.height_fraction == pytest.approx(0.55)
+
+
+def test_faces_and_hands_are_evidence_of_their_own() -> None:
+    hands_only = replace(NOBODY, hand=0.8)
+    found = [hands_only, replace(NOBODY, face=0.7, hand=0.4), NOBODY, hands_only]
+    evidence = person_evidence(found, [100] * 4, min_score=0.7)
+    assert (evidence.fraction, evidence.face_fraction, evidence.hand_fraction) == (0, 0.25, 0.5)
+
+
+def test_the_default_detector_sees_the_face_in_a_photograph(
+    portrait: np.ndarray, opened: dict[str, Opened]
+) -> None:
+    try:
+        detector = opened["blazepose"][0] if "blazepose" in opened else BlazePose().open()
+    except WeightsError as error:
+        pytest.skip(str(error))
+    (found,) = detector.detect([portrait])
+    assert found.face > 0.5
 
 
 def test_no_frames_are_no_evidence() -> None:

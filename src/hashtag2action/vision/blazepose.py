@@ -105,10 +105,10 @@ class BlazePoseDetector:
     def __init__(self, *, faces_and_hands: bool, second_look: bool, num_threads: int) -> None:
         """Load the nets; raises what `Net` raises."""
         self._bodies = Finder(POSE_DETECTION, POSE_LAYOUT, num_threads)
-        self._parts = []
+        self._parts: dict[str, Finder] = {}
         if faces_and_hands:
-            self._parts.append(Finder(FACE_DETECTION, FACE_LAYOUT, num_threads))
-            self._parts.append(Finder(PALM_DETECTION, PALM_LAYOUT, num_threads))
+            self._parts["face"] = Finder(FACE_DETECTION, FACE_LAYOUT, num_threads)
+            self._parts["hand"] = Finder(PALM_DETECTION, PALM_LAYOUT, num_threads)
         self._presence = Net(POSE_LANDMARK, num_threads) if second_look else None
 
     def detect(self, frames: Sequence[np.ndarray]) -> list[Persons]:
@@ -122,12 +122,14 @@ class BlazePoseDetector:
             keep = np.array(looked, dtype=bool)
             bodies = Found(bodies.boxes[keep], bodies.points[keep], bodies.scores[keep])
         scores = bodies.scores
-        if len(scores):
-            for part in self._parts:
-                scores = 1 - (1 - scores) * (1 - part_scores(bodies, part(frame)))
+        surest: dict[str, float] = {}
+        for name, finder in self._parts.items():
+            parts = finder(frame)
+            surest[name] = float(parts.scores.max(initial=0.0))
+            scores = 1 - (1 - scores) * (1 - part_scores(bodies, parts))
         order = np.argsort(-scores, kind="stable")
         boxes = clip_to_frame(body_boxes(bodies), *frame.shape[:2])
-        return Persons(boxes[order], np.clip(scores[order], 0, 1).astype(np.float32))
+        return Persons(boxes[order], np.clip(scores[order], 0, 1).astype(np.float32), **surest)
 
     def _is_there(self, frame: np.ndarray, points: np.ndarray) -> bool:
         assert self._presence is not None

@@ -17,16 +17,25 @@ class Persons:
 
     `boxes` is float32 (n, 4) of x0, y0, x1, y1 in pixels inside the frame; `scores` is float32
     (n,) in [0, 1]. Weak candidates are included, so that thresholds can be moved later: whoever
-    counts persons counts those that reach the detector's `min_score`.
+    counts persons counts those that reach the detector's `min_score`. `face` and `hand` are the
+    scores, in [0, 1], of the surest face and hand anywhere in the frame, on a body or not; 0 from a
+    detector that does not look for them.
     """
 
     boxes: np.ndarray
     scores: np.ndarray
+    face: float = 0.0
+    hand: float = 0.0
 
     def count(self, min_score: float) -> int:
         """Return how many candidates reach a score."""
         return int(np.count_nonzero(self.scores >= min_score))
 
+
+MIN_FACE = 0.6
+"""Score from which a face counts. Source: MediaPipe, `face_detection_full_range`."""
+MIN_HAND = 0.5
+"""Score from which a hand counts. Source: MediaPipe, `palm_detection_cpu`."""
 
 NOBODY = Persons(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
@@ -50,11 +59,12 @@ class BlazePose(Config):
     kind: Literal["blazepose"] = "blazepose"
     min_score: Annotated[float, Field(gt=0, le=1)] = 0.7
     """Score from which a candidate counts as a person. Chosen: two of the three nets that are half
-    sure give 0.75 together, and so does one that is three quarters sure; 0.65 to 0.75 do alike."""
+    sure give 0.75 together, as does one that is three quarters sure; 0.65 to 0.75 do alike."""
     faces_and_hands: bool = True
     """Let a face and a hand found on a body raise its score; without them, `min_score` 0.5 fits."""
     second_look: bool = False
-    """Drop bodies in which the pose net, asked about that body alone, sees no person."""
+    """Drop bodies in which the pose net, asked about that body alone, sees no person. For use with
+    `faces_and_hands` off and a low `min_score`: beside them it costs more persons than it saves."""
     num_threads: Annotated[int, Field(ge=1)] = 1
     """Threads of each net. One suits a worker per core."""
 
@@ -109,13 +119,19 @@ class PersonEvidence:
     `fraction` is the share of frames with a person, in [0, 1]; `max_persons` the most in one
     frame; `mean_score` the mean over frames of the best candidate's score, in [0, 1];
     `height_fraction` the median over frames with a person of the tallest one's share of the
-    frame's height, in [0, 1].
+    frame's height, in [0, 1]; `face_fraction` and `hand_fraction` the shares of frames with a face
+    and with a hand, in [0, 1]: hands without a body are an action too (piano, knitting).
     """
 
     fraction: float
     max_persons: int
     mean_score: float
     height_fraction: float
+    face_fraction: float
+    hand_fraction: float
+
+
+NO_EVIDENCE = PersonEvidence(0.0, 0, 0.0, 0.0, 0.0, 0.0)
 
 
 def person_evidence(
@@ -129,7 +145,7 @@ def person_evidence(
         min_score: Score from which a candidate counts as a person, the detector's `min_score`.
     """
     if not found:
-        return PersonEvidence(fraction=0.0, max_persons=0, mean_score=0.0, height_fraction=0.0)
+        return NO_EVIDENCE
     counts = [persons.count(min_score) for persons in found]
     tallest = [
         float(np.max((persons.boxes[:, 3] - persons.boxes[:, 1])[persons.scores >= min_score]))
@@ -142,4 +158,6 @@ def person_evidence(
         max_persons=max(counts),
         mean_score=float(np.mean([persons.scores.max(initial=0.0) for persons in found])),
         height_fraction=float(np.median(tallest)) if tallest else 0.0,
+        face_fraction=sum(persons.face >= MIN_FACE for persons in found) / len(found),
+        hand_fraction=sum(persons.hand >= MIN_HAND for persons in found) / len(found),
     )
