@@ -74,23 +74,24 @@ CLIP = pa.schema(
         _column("num_frames_promised", pa.int64(), "Frames the container promises; null: unsaid."),
         _column("num_frames_seen", pa.int64(), "Frames of the whole video that decoded."),
         _column("num_sampled_frames", pa.int32(), "Frames of the scene looked at for persons."),
-        _column("person_fraction", pa.float32(), "Share of sampled frames with a person, 0 to 1."),
+        _column("person_fraction", pa.float32(), "Share of sampled frames with a person; null: unseen."),
         _column("max_persons", pa.int32(), "Most persons in one sampled frame."),
         _column("person_score", pa.float32(), "Mean best person score over sampled frames."),
         _column("person_height_fraction", pa.float32(), "Median height of the tallest person box."),
-        _column(
-            "hands_fraction", pa.float32(), "Share of sampled frames with hands; null: unseen."
-        ),
-        _column("motion_score", pa.float32(), "Mean luma change between frames, 0 to 255."),
+        _column("motion_score", pa.float32(), "Mean luma change over 0.1 s, 0 to 255."),
+        _column("still_fraction", pa.float32(), "Share of 0.1 s steps in which nothing moves."),
         _column("brightness", pa.float32(), "Mean luma, 0 to 255."),
         _column("contrast", pa.float32(), "Mean standard deviation of luma within a frame."),
+        _column("black_fraction", pa.float32(), "Share of frames that are black."),
         _column(
-            "fingerprints", pa.binary(), "64-bit perceptual hashes, 8 bytes each, in time order."
+            "fingerprints",
+            pa.binary(),
+            "64-bit hashes, 8 bytes each: per time, appearance and movement at each crop.",
         ),
         _column(
             "fingerprint_times_s",
             pa.list_(pa.float32()),
-            "Time of each hash, seconds in the video.",
+            "Time of each group of hashes, seconds in the video.",
         ),
     ]
 )

@@ -38,53 +38,57 @@ def decode_at(
     assert times.ndim == 1, f"expected times (T,), found shape {times.shape}"
     assert len(times), "expected at least one time"
     order = np.argsort(times, kind="stable")
-    shown = _frames_shown(path, times[order])
-    size = scaled_size(shown[0].width, shown[0].height, short_side_px)
-    pictures = {id(frame): frame for frame in shown}
-    converted = {key: to_rgb(frame, size) for key, frame in pictures.items()}
-    return np.stack([converted[id(shown[place])] for place in np.argsort(order, kind="stable")])
+    pictures: list[np.ndarray] = []
+    size: tuple[int, int] | None = None
+    last: av.VideoFrame | None = None
+    for frame in shown_at(path, times[order]):
+        size = size or scaled_size(frame.width, frame.height, short_side_px)
+        pictures.append(pictures[-1] if frame is last else to_rgb(frame, size))
+        last = frame
+    return np.stack([pictures[place] for place in np.argsort(order, kind="stable")])
 
 
-def _frames_shown(path: Path, times: np.ndarray) -> list[av.VideoFrame]:
-    """Return one frame per ascending time."""
-    shown: list[av.VideoFrame] = []
+def shown_at(path: Path, times: np.ndarray) -> Iterator[av.VideoFrame]:
+    """Yield the decoded picture shown at each of some ascending times, as `decode_at` does.
+
+    The same object comes again where a picture lasts; at most two are held.
+
+    Raises:
+        VideoError: The file is no video, or not one picture could be decoded.
+    """
     for back_s in _STEPS_BACK_S:
         from_start = back_s is None or times[0] - back_s <= 0
         with open_video(path) as container:
             stream = container.streams.video[0]
+            clock = Clock(stream)
             if back_s is not None and not from_start:
                 try:
-                    container.seek(Clock(stream).stamp(times[0] - back_s), stream=stream)
+                    container.seek(clock.stamp(times[0] - back_s), stream=stream)
                 except FFmpegError:
                     continue
-            shown, is_exact = _walk_to(frames_of(container), Clock(stream), times)
-        if from_start or is_exact:
-            break
-    if not shown:
-        raise VideoError("no frames")
-    return shown
+            frames = frames_of(container)
+            first = next(frames, None)
+            if first is None:
+                if from_start:
+                    break
+                continue
+            first_s = clock.time_s(first)
+            if from_start or (first.pts is not None and first_s <= times[0]):
+                yield from _pick(first, frames, clock, times)
+                return
+    raise VideoError("no frames")
 
 
-def _walk_to(
-    frames: Iterator[av.VideoFrame], clock: Clock, times: np.ndarray
-) -> tuple[list[av.VideoFrame], bool]:
-    """Walk forward and pick; exact if the first picture met is not later than the first time."""
-    shown: list[av.VideoFrame] = []
-    last: av.VideoFrame | None = None
-    is_exact = False
-    for frame in frames:
-        time_s = clock.time_s(frame)
-        if last is None:
-            is_exact = frame.pts is not None and time_s <= times[0]
-            last = frame
-        while len(shown) < len(times) and times[len(shown)] < time_s:
-            shown.append(last)
-        last = frame
-        if len(shown) == len(times):
-            break
-    if last is None:
-        return [], False
-    return shown + [last] * (len(times) - len(shown)), is_exact
+def _pick(
+    first: av.VideoFrame, rest: Iterator[av.VideoFrame], clock: Clock, times: np.ndarray
+) -> Iterator[av.VideoFrame]:
+    shown, next_one = first, next(rest, None)
+    next_s = clock.time_s(next_one) if next_one is not None else float("inf")
+    for time_s in times:
+        while next_one is not None and next_s <= time_s:
+            shown, next_one = next_one, next(rest, None)
+            next_s = clock.time_s(next_one) if next_one is not None else float("inf")
+        yield shown
 
 
 def to_rgb(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> np.ndarray:

@@ -1,0 +1,140 @@
+"""All pictures of a video, once, in order: what the analysis measures while they go by.
+
+The pictures are for signals only: they are decoded without the loop filter (see `container`), and
+what is cheap to have is had from the decoder's own memory, without a copy.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+
+from hashtag2action.errors import VideoError
+from hashtag2action.video.container import Clock, frames_of, open_video
+from hashtag2action.video.decode import scaled_size, to_rgb
+from hashtag2action.video.probe import VideoInfo, describe
+
+_PLANAR_YUV = re.compile(r"yuvj?4\d\dp(10le|12le)?")
+
+
+@dataclass(frozen=True)
+class TimedFrame:
+    """One picture of a walk, valid until the next is asked for."""
+
+    time_s: float
+    picture: av.VideoFrame
+
+    def luma(self, step: int = 1) -> np.ndarray:
+        """Return every n-th pixel of every n-th row of the luma, uint8 (H, W), not rotated.
+
+        A view of the decoder's memory where the depth is 8 bits.
+        """
+        return _sampled(self.picture, 0, step)
+
+    def planes(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return luma, and both chroma planes on a grid half as fine, uint8, not rotated.
+
+        Args:
+            step: Distance of the points of the luma grid, in pixels of the luma.
+        """
+        ratio = self.picture.width / self.picture.planes[1].width
+        chroma_step = max(1, round(2 * step / ratio))
+        return (
+            _sampled(self.picture, 0, step),
+            _sampled(self.picture, 1, chroma_step),
+            _sampled(self.picture, 2, chroma_step),
+        )
+
+    def rgb(self, long_side_px: int) -> np.ndarray:
+        """Return the upright picture, uint8 (H, W, 3), scaled down to a longer side if larger."""
+        width, height = self.picture.width, self.picture.height
+        scale = min(1.0, long_side_px / max(width, height))
+        return to_rgb(self.picture, scaled_size(width, height, round(min(width, height) * scale)))
+
+
+class Walk:
+    """The pictures of one open video; iterate once, to the end.
+
+    A change of size or pixel format in the middle is ironed out: every picture has the size of the
+    first and planar YUV.
+    """
+
+    def __init__(self, container: InputContainer) -> None:
+        self._container = container
+        self._frames = frames_of(container)
+        first = next(self._frames, None)
+        if first is None:
+            raise VideoError(_how_far(0, container.streams.video[0].frames))
+        self._first: av.VideoFrame | None = first
+        self.info: VideoInfo = describe(container, first)
+        self.num_frames_seen: int = 0
+        self.end_s: float = 0.0
+        """End of the last picture met so far."""
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        """Yield the pictures in the order of showing."""
+        clock = Clock(self._container.streams.video[0])
+        step_s = float(1 / self.info.frame_rate)
+        assert self._first is not None, "a walk is walked once"
+        frame: av.VideoFrame | None = self._first
+        width, height = frame.width, frame.height
+        self._first = None
+        while frame is not None:
+            time_s = clock.time_s(frame)
+            self.num_frames_seen += 1
+            self.end_s = time_s + step_s
+            if (frame.width, frame.height) != (width, height) or not _is_planar(frame):
+                frame = frame.reformat(width, height, format="yuv420p")
+            yield TimedFrame(time_s, frame)
+            frame = next(self._frames, None)
+
+    def check_complete(self, min_fraction: float) -> None:
+        """Compare the pictures seen with those the container promised.
+
+        Raises:
+            VideoError: Fewer than a fraction of the promised pictures came.
+        """
+        promised = self.info.num_frames_promised
+        if promised and self.num_frames_seen < min_fraction * promised:
+            raise VideoError(_how_far(self.num_frames_seen, promised))
+
+
+@contextmanager
+def walk_video(path: Path) -> Iterator[Walk]:
+    """Open a video for one walk over all its pictures.
+
+    Raises:
+        VideoError: As `video.container.open_video`, or there is not one picture.
+    """
+    with open_video(path, is_for_signals=True) as container:
+        yield Walk(container)
+
+
+def upright(picture: np.ndarray, rotation_deg: int) -> np.ndarray:
+    """Turn a plane or picture counterclockwise by a multiple of 90 degrees; a view."""
+    return np.rot90(picture, rotation_deg // 90)
+
+
+def _how_far(seen: int, promised: int) -> str:
+    if promised:
+        return f"truncated, {seen} of {promised} frames"
+    return "no frames"
+
+
+def _is_planar(frame: av.VideoFrame) -> bool:
+    return _PLANAR_YUV.fullmatch(frame.format.name) is not None
+
+
+def _sampled(frame: av.VideoFrame, index: int, step: int) -> np.ndarray:
+    plane = frame.planes[index]
+    if frame.format.components[index].bits == 8:
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # pyright: ignore
+        return rows[: plane.height : step, : plane.width : step]
+    rows = np.frombuffer(plane, np.uint16).reshape(-1, plane.line_size // 2)  # pyright: ignore
+    deep = rows[: plane.height : step, : plane.width : step]
+    return (deep >> (frame.format.components[index].bits - 8)).astype(np.uint8)
