@@ -152,9 +152,10 @@ def test_threads_change_no_key() -> None:
 def test_a_missing_or_wrong_yolox_file_is_an_error_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"absent\.onnx: no such file"):
         Yolox(path=tmp_path / "absent.onnx").open()
-    (tmp_path / "page.onnx").write_text("<html>")
-    with pytest.raises(WeightsError, match=r"page\.onnx: is not an ONNX"):
-        Yolox(path=tmp_path / "page.onnx").open()
+    for name, content in {"page": b"<html>", "empty": b"", "zeros": bytes(1000)}.items():
+        (tmp_path / f"{name}.onnx").write_bytes(content)
+        with pytest.raises(WeightsError, match=rf"{name}\.onnx: is not an ONNX"):
+            Yolox(path=tmp_path / f"{name}.onnx").open()
 
 
 def _persons(*scores: float) -> Persons:

@@ -35,6 +35,12 @@ class YoloxDetector:
         """
         try:
             import onnxruntime
+            from onnxruntime.capi.onnxruntime_pybind11_state import (
+                Fail,  # pyright: ignore[reportAttributeAccessIssue]
+                InvalidArgument,  # pyright: ignore[reportAttributeAccessIssue]
+                InvalidGraph,  # pyright: ignore[reportAttributeAccessIssue]
+                InvalidProtobuf,  # pyright: ignore[reportAttributeAccessIssue]
+            )
         except ImportError as error:
             raise MissingExtraError("onnxruntime", "persons") from error
         if not path.is_file():
@@ -43,19 +49,19 @@ class YoloxDetector:
         options.intra_op_num_threads = num_threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        known = onnxruntime.capi.onnxruntime_pybind11_state
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
-        except (known.Fail, known.InvalidGraph, known.InvalidProtobuf, known.NoModel) as error:
+        except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf) as error:
             raise WeightsError(f"{path}: is not an ONNX network ({error})") from error
         picture, found = self._session.get_inputs()[0], self._session.get_outputs()[0]
-        if len(picture.shape) != 4 or picture.shape[2] != picture.shape[3] or len(found.shape) != 3:
+        square = len(picture.shape) == 4 and picture.shape[2] == picture.shape[3]
+        if not square or not isinstance(picture.shape[2], int) or len(found.shape) != 3:
             raise WeightsError(
                 f"{path}: is not a YOLOX export: takes {picture.shape}, gives {found.shape}"
             )
-        self._input, self._side = picture.name, int(picture.shape[2])
+        self._input, self._side = picture.name, picture.shape[2]
         grids = {len(grid): grid for grid in (_cells(self._side, strides) for strides in STRIDES)}
         if found.shape[1] not in grids:
             raise WeightsError(f"{path}: is not a YOLOX export: {found.shape[1]} cells")
