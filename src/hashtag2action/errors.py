@@ -5,6 +5,7 @@
       ManifestError      a folder is not what it should be        names folder and remedy
       VideoError         this video cannot be read                becomes a reject_reason
       SourceError        a platform or archive cannot be read     names the place
+        QuotaExhaustedError  today's requests are used up         names when more come
       WeightsError       a detector's file is missing or wrong    names file, origin and remedy
       EngineError        a worker died or a part failed           names the part
       CheckpointError    weights or state do not fit              names the tensors
@@ -41,6 +42,10 @@ class SourceError(Hashtag2ActionError):
     """A platform, an export or a folder of posts cannot be read."""
 
     exit_code = 3
+
+
+class QuotaExhaustedError(SourceError):
+    """A platform's quota is used up; what is on disk stays, and a later run goes on."""
 
 
 class WeightsError(Hashtag2ActionError):
