@@ -162,7 +162,9 @@ class Painting:
         """Add a convex polygon in the picture, (frames, corners, 2) pixels."""
         lit = np.clip(color * self._view.ambience, 0, 255)
         fixed = np.round(points * (1 << _SHIFT)).astype(np.int32)
-        unit.shapes.append(_Shape(fixed, tuple(float(c) for c in lit), visible, layer))
+        unit.shapes.append(
+            _Shape(fixed, (float(lit[0]), float(lit[1]), float(lit[2])), visible, layer)
+        )
 
     @property
     def light(self) -> np.ndarray:

@@ -171,7 +171,7 @@ def _story(
         action = others[rng.integers(len(others))]
     bars = str(rng.choice(["", "", "", "", "blurred", "blurred", "black"]))
     shows = _shows(rng, kind)
-    lengths = [int(rng.integers(38, 115)) for _ in shows]
+    lengths = [int(rng.integers(38, 105)) for _ in shows]
     lengths = [n + 30 if show == "act" else n for n, show in zip(lengths, shows, strict=True)]
     lengths[-1] += max(0, 4 * FRAME_RATE + 2 - sum(lengths))
     if kind in {"short", "bad"}:

@@ -76,9 +76,9 @@ def still_frames(key: str, kind: str, size: Size, num_frames: int) -> Iterator[n
         picture = finish(rng, landscape_colors(rng, *big))
     else:
         picture = finish(rng, _product_colors(rng, *big))
-    zooms = np.linspace(*rng.uniform(0.86, 0.98, 2), num_frames)
-    turns = np.linspace(*rng.uniform(-0.02, 0.02, 2), num_frames)
-    pans = np.linspace(*rng.uniform(-0.02, 0.02, (2, 2)) * big, num_frames)
+    zooms = _glide(rng.uniform(0.86, 0.98, 2), num_frames)
+    turns = _glide(rng.uniform(-0.02, 0.02, 2), num_frames)
+    pans = _glide(rng.uniform(-0.02, 0.02, (2, 2)) * big, num_frames)
     for zoom, turn, pan in zip(zooms, turns, pans, strict=True):
         cos, sin = np.cos(turn) * zoom, np.sin(turn) * zoom
         center = np.array(big) / 2 + pan
@@ -86,6 +86,10 @@ def still_frames(key: str, kind: str, size: Size, num_frames: int) -> Iterator[n
         matrix[:, 2] = center - matrix[:, :2] @ (np.array(size) / 2)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         yield cv2.warpAffine(picture, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
+
+
+def _glide(ends: np.ndarray, num_frames: int) -> np.ndarray:
+    return np.linspace(ends[0], ends[1], num_frames)
 
 
 def _bright(rng: np.random.Generator) -> np.ndarray:

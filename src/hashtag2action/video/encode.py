@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
 
 from hashtag2action.errors import VideoError
 
@@ -62,12 +63,12 @@ def _encode(
         stream.height, stream.width = first.shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
-        stream.codec_context.colorspace = av.video.reformatter.Colorspace.SMPTE170M
-        stream.codec_context.color_range = av.video.reformatter.ColorRange.MPEG
+        stream.codec_context.colorspace = Colorspace.SMPTE170M
+        stream.codec_context.color_range = ColorRange.MPEG
         for index, frame in enumerate(_chain(first, iterator)):
             _check(frame, first.shape)
             # OpenCV's conversion (BT.601, limited range) is several times faster than swscale's.
-            planes = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420)
+            planes = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420), np.uint8)
             picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             picture.pts = index
             picture.time_base = 1 / frame_rate
