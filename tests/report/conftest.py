@@ -71,7 +71,7 @@ def write_curation(run: Path, media: Path, num_posts: int) -> Path:
         if clip["motion_score"] < 1:
             clip["reject_reason"] = "still"
     columns = columns.append(pa.field("has_person", pa.bool_()))
-    settings = {"min_person_fraction": 0.5, "min_duration_s": 0.4, "min_motion_score": 1.0}
+    settings = {"min_person_fraction": 0.5, "min_duration_s": 0.4, "min_motion": 1.0}
     clips = _verdicts(run / "04-select_clips", settings, clips, columns)
     for clip in clips:
         clip |= {"duplicate_of": None, "duplicate_distance": None}
@@ -79,7 +79,7 @@ def write_curation(run: Path, media: Path, num_posts: int) -> Path:
     clips[-1]["reject_reason"] = f"duplicate:{clips[0]['clip_id']}"
     columns = columns.append(pa.field("duplicate_of", pa.string()))
     columns = columns.append(pa.field("duplicate_distance", pa.float32()))
-    clips = _verdicts(run / "05-deduplicate", {"max_distance": 10}, clips, columns)
+    clips = _verdicts(run / "05-deduplicate", {"matcher": {"max_distance": 10.0}}, clips, columns)
     _verdicts(run / "06-export_clips", {}, clips, columns)
     write_json(run / "score.json", {"cuts": {"f1": 0.99}, "tags": {HOSTILE: 0.5}})
     (run / "config.yaml").write_text("source: {kind: archive, posts: /home/maria/posts.jsonl}\n")

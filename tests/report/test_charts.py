@@ -24,7 +24,8 @@ def test_every_value_stands_in_exactly_one_bar(
     kept: list[float], rejected: list[float], bound: float, is_logarithmic: bool
 ):
     bounds = [Threshold("min", bound, is_minimum=True)]
-    chart = histogram(kept, rejected, bounds, "x", is_logarithmic=is_logarithmic)
+    groups = {"kept": kept, "rejected": rejected}
+    chart = histogram(groups, bounds, "x", is_logarithmic=is_logarithmic)
     assert _count(chart, "kept") == len(kept)
     assert _count(chart, "rejected") == len(rejected)
 
@@ -34,20 +35,21 @@ def test_no_bar_lies_on_both_sides_of_a_threshold(bound: float):
     values = [index / 200 for index in range(201)]
     kept = [value for value in values if value >= bound]
     rejected = [value for value in values if value < bound]
-    chart = histogram(kept, rejected, [Threshold("min", bound, is_minimum=True)], "share")
+    groups = {"kept": kept, "rejected": rejected}
+    chart = histogram(groups, [Threshold("min", bound, is_minimum=True)], "share")
     places = [set(re.findall(r"^\S+ to \S+:", title)) for title in _bars(chart, "kept")]
     others = [set(re.findall(r"^\S+ to \S+:", title)) for title in _bars(chart, "rejected")]
     assert not set().union(*places) & set().union(*others)
 
 
 def test_a_threshold_far_from_all_values_is_named_at_the_edge():
-    chart = histogram([4.0, 5.0], [6.0], [Threshold("max 180", 180.0, is_minimum=False)], "s")
+    chart = histogram({"kept": [4.0, 6.0]}, [Threshold("max 180", 180.0, is_minimum=False)], "s")
     assert "max 180 \N{RIGHTWARDS ARROW}" in chart
     assert 'class="bound"' not in chart
 
 
 def test_no_values_make_no_chart():
-    assert histogram([], [], [], "x") == ""
+    assert histogram({"kept": []}, [], "x") == ""
     assert curves([Series("a", [], [])], "loss") == ""
 
 

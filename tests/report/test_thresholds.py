@@ -16,6 +16,19 @@ def test_each_threshold_that_is_set_and_measured_has_its_histogram(curation: Pat
     assert "min 0.5" in drawn["person_fraction"].chart
 
 
+def test_rows_that_fell_to_another_rule_are_told_apart(curation: Path):
+    drawn = {one.measure.column: one.chart for one in histograms(curation)}
+    assert "9 rejected by another rule" not in drawn["person_fraction"]
+    assert "1 rejected." in drawn["motion_score"]
+    assert "7 rejected by another rule" in drawn["motion_score"]
+
+
+def test_duplicates_lie_below_the_largest_distance(curation: Path):
+    (drawn,) = [one for one in histograms(curation) if one.measure.stage == "deduplicate"]
+    assert drawn.sentences == ("1 of 1 (100%) lie below 10",)
+    assert "max 10" in drawn.chart
+
+
 def test_a_bound_of_zero_has_no_histogram(curation: Path):
     assert "num_views" not in {one.measure.column for one in histograms(curation)}
 

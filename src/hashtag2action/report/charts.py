@@ -5,7 +5,7 @@ Every chart carries its meaning as text too: in `aria-label`, and in a title per
 
 import bisect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -26,6 +26,13 @@ from hashtag2action.report.svg import (
     y_grid,
 )
 
+GROUPS = {
+    "kept": "kept",
+    "elsewhere": "rejected by another rule",
+    "rejected": "rejected",
+}
+"""What may become of a row, and how it is said; the keys are classes of the style sheet."""
+
 
 @dataclass(frozen=True)
 class Threshold:
@@ -35,6 +42,10 @@ class Threshold:
     value: float
     is_minimum: bool
     """True when values below it are rejected, False when values above it are."""
+
+    def rejects(self, value: float) -> bool:
+        """Whether a value lies on the rejected side."""
+        return value < self.value if self.is_minimum else value > self.value
 
 
 @dataclass(frozen=True)
@@ -47,23 +58,21 @@ class Series:
 
 
 def histogram(
-    kept: Sequence[float],
-    rejected: Sequence[float],
+    groups: Mapping[str, Sequence[float]],
     thresholds: Sequence[Threshold],
     label: str,
     *,
     is_logarithmic: bool = False,
 ) -> Markup:
-    """Draw kept and rejected rows stacked over one measure, with its thresholds.
+    """Draw groups of rows stacked over one measure, with its thresholds.
 
     Args:
-        kept: Values of the rows kept; positive when the scale is logarithmic.
-        rejected: Values of the rows rejected, for any reason.
+        groups: Values by what became of the rows, bottom first; a key of `GROUPS` each.
         thresholds: Bounds, drawn as lines; the side they reject is shaded.
         label: Name of the measure, with its unit.
         is_logarithmic: Whether the bins are equal in the decimal logarithm.
     """
-    scaled = [_scaled(kept, is_logarithmic), _scaled(rejected, is_logarithmic)]
+    scaled = [_scaled(values, is_logarithmic) for values in groups.values()]
     measured = [value for values in scaled for value in values]
     if not measured:
         return Markup("")
@@ -75,11 +84,13 @@ def histogram(
     drawn = list(zip(thresholds, bounds, strict=True))
     marks = [_shade(x, bound, place) for bound, place in drawn]
     marks += y_grid(y, is_count=True)
-    for index, stack in enumerate(stacks):
+    for index, counts in enumerate(stacks):
+        stack = dict(zip(groups, counts, strict=True))
         marks += _bar(x, y, (edges[index], edges[index + 1]), stack, is_logarithmic)
     marks += x_axis(x, label, is_logarithmic)
     marks += [_line(x, bound, place) for bound, place in drawn]
-    spoken = f"Histogram of {label}: {len(kept)} kept, {len(rejected)} rejected."
+    told = ", ".join(f"{len(values)} {GROUPS[kind]}" for kind, values in groups.items())
+    spoken = f"Histogram of {label}: {told}."
     return svg(WIDTH, HEIGHT, spoken, marks)
 
 
@@ -138,13 +149,14 @@ def _counts(values: Sequence[float], edges: Sequence[float]) -> list[int]:
 
 
 def _bar(
-    x: Axis, y: Axis, span: tuple[float, float], stack: tuple[int, ...], is_logarithmic: bool
+    x: Axis, y: Axis, span: tuple[float, float], stack: Mapping[str, int], is_logarithmic: bool
 ) -> list[Markup]:
-    left, right = x.at(span[0]) + 0.6, x.at(span[1]) - 0.6
+    left = x.at(span[0]) + 0.6
+    width = max(x.at(span[1]) - 0.6 - left, 0.8)
     low, high = (10**edge for edge in span) if is_logarithmic else span
     marks = []
     below = 0
-    for count, kind in zip(stack, ("kept", "rejected"), strict=True):
+    for kind, count in stack.items():
         if count:
             top, bottom = y.at(below + count), y.at(below)
             marks.append(
@@ -154,13 +166,13 @@ def _bar(
                 ).format(
                     left,
                     top,
-                    right - left,
+                    width,
                     bottom - top,
                     kind,
                     number(low),
                     number(high),
                     count,
-                    kind,
+                    GROUPS[kind],
                 )
             )
         below += count
@@ -172,7 +184,13 @@ def _reach(measured: Sequence[float], bounds: Sequence[float]) -> tuple[float, f
     low, high = min(measured), max(measured)
     span = (high - low) or max(abs(high), 1.0)
     near = [place for place in bounds if low - span <= place <= high + span]
-    return min([low, *near]), max([high, *near])
+    low, high = min([low, *near]), max([high, *near])
+    size = max(abs(low), abs(high))
+    if high - low > 1e-6 * size and size > 1e-12:
+        return low, high
+    # All values are as good as equal: room on both sides, so that a bar is seen as a bar.
+    room = size / 4 if size > 1e-12 else 1.0
+    return (max(low - room, 0.0) if low >= 0 else low - room), high + room
 
 
 def _shade(x: Axis, bound: Threshold, place: float) -> Markup:

@@ -14,7 +14,7 @@ State = Literal["finished", "unfinished", "missing"]
 
 MAX_EXAMPLES = 6
 """Examples listed per reason; chosen: enough to see a pattern, few enough to read."""
-MAX_DETAILS = 12
+MAX_DETAILS = 8
 """Details listed per reason, most frequent first; chosen."""
 
 

@@ -18,10 +18,10 @@ class Measure:
     column: str
     title: str
     unit: str
-    minimum: tuple[str, ...] = ()
-    """Names a lower bound may have; the first one found is drawn."""
-    maximum: tuple[str, ...] = ()
-    """Names an upper bound may have."""
+    rejects_below: str = ""
+    """Name of the setting below which rows are rejected."""
+    rejects_above: str = ""
+    """Name of the setting above which rows are rejected."""
     is_logarithmic: bool = False
 
 
@@ -29,10 +29,6 @@ DERIVED: dict[str, tuple[tuple[str, ...], Callable[[pa.Table], pa.ChunkedArray]]
     "clip_duration_s": (
         ("start_s", "end_s"),
         lambda table: pc.subtract(table["end_s"], table["start_s"]),
-    ),
-    "short_side_px": (
-        ("width_px", "height_px"),
-        lambda table: pc.min_element_wise(table["width_px"], table["height_px"]),
     ),
     "hard_cut_score": (
         ("cut_score", "opening_transition"),
@@ -53,137 +49,93 @@ DERIVED: dict[str, tuple[tuple[str, ...], Callable[[pa.Table], pa.ChunkedArray]]
 
 MEASURES = (
     Measure(
-        "filter_metadata",
-        "duration_s",
-        "Stated duration",
-        "s",
-        ("min_duration_s",),
-        ("max_duration_s",),
+        stage="filter_metadata",
+        column="duration_s",
+        title="Stated duration",
+        unit="s",
+        rejects_below="min_duration_s",
+        rejects_above="max_duration_s",
     ),
     Measure(
-        "filter_metadata",
-        "num_views",
-        "Views",
-        "",
-        ("min_views", "min_num_views"),
+        stage="filter_metadata",
+        column="num_views",
+        title="Views of the post",
+        unit="",
+        rejects_below="min_views",
         is_logarithmic=True,
     ),
     Measure(
-        "filter_metadata",
-        "num_likes",
-        "Likes",
-        "",
-        ("min_likes", "min_num_likes"),
+        stage="fetch_videos",
+        column="size_bytes",
+        title="File size",
+        unit="bytes",
+        rejects_above="max_size_bytes",
         is_logarithmic=True,
     ),
     Measure(
-        "fetch_videos",
-        "size_bytes",
-        "File size",
-        "bytes",
-        ("min_size_bytes", "min_bytes"),
-        ("max_size_bytes", "max_bytes"),
-        is_logarithmic=True,
+        stage="analyze_videos",
+        column="decoded_fraction",
+        title="Frames that decoded",
+        unit="share of those promised",
+        rejects_below="min_decoded_fraction",
     ),
     Measure(
-        "analyze_videos",
-        "decoded_fraction",
-        "Frames that decoded",
-        "share of those promised",
-        minimum=("min_decoded_fraction",),
+        stage="analyze_videos",
+        column="hard_cut_score",
+        title="Hard cuts found",
+        unit="score",
+        rejects_below="cut_threshold",
     ),
     Measure(
-        "analyze_videos", "hard_cut_score", "Hard cuts found", "score", minimum=("cut_threshold",)
+        stage="analyze_videos",
+        column="dissolve_score",
+        title="Dissolves found",
+        unit="score",
+        rejects_below="dissolve_threshold",
     ),
     Measure(
-        "analyze_videos",
-        "dissolve_score",
-        "Dissolves found",
-        "score",
-        minimum=("dissolve_threshold",),
+        stage="select_clips",
+        column="clip_duration_s",
+        title="Clip duration",
+        unit="s",
+        rejects_below="min_duration_s",
+        rejects_above="max_duration_s",
     ),
     Measure(
-        "select_clips",
-        "clip_duration_s",
-        "Clip duration",
-        "s",
-        ("min_duration_s", "min_clip_s"),
-        ("max_duration_s", "max_clip_s"),
+        stage="select_clips",
+        column="person_fraction",
+        title="Sampled frames with a person",
+        unit="share",
+        rejects_below="min_person_fraction",
     ),
     Measure(
-        "select_clips", "num_frames", "Frames in the clip", "", ("min_frames", "min_num_frames")
+        stage="select_clips",
+        column="motion_score",
+        title="Motion",
+        unit="mean change of luma, 0 to 255",
+        rejects_below="min_motion",
     ),
     Measure(
-        "select_clips",
-        "person_fraction",
-        "Sampled frames with a person",
-        "share",
-        ("min_person_fraction",),
+        stage="select_clips",
+        column="still_fraction",
+        title="Time in which nothing moves",
+        unit="share of the clip",
+        rejects_above="max_still_fraction",
     ),
     Measure(
-        "select_clips", "max_persons", "Most persons in one frame", "", maximum=("max_persons",)
+        stage="select_clips",
+        column="black_fraction",
+        title="Black frames",
+        unit="share of the clip",
+        rejects_above="max_black_fraction",
     ),
-    Measure("select_clips", "person_score", "Mean person score", "", ("min_person_score",)),
+    # A small distance makes a duplicate: here the largest distance rejects what lies below it.
     Measure(
-        "select_clips",
-        "person_height_fraction",
-        "Height of the tallest person",
-        "of the frame",
-        ("min_person_height_fraction",),
-        ("max_person_height_fraction",),
-    ),
-    Measure(
-        "select_clips",
-        "hands_fraction",
-        "Sampled frames with hands",
-        "share",
-        ("min_hands_fraction",),
-        ("max_hands_fraction",),
-    ),
-    Measure(
-        "select_clips",
-        "motion_score",
-        "Motion",
-        "mean luma change",
-        ("min_motion_score",),
-        ("max_motion_score",),
-    ),
-    Measure(
-        "select_clips",
-        "brightness",
-        "Brightness",
-        "luma, 0 to 255",
-        ("min_brightness",),
-        ("max_brightness",),
-    ),
-    Measure("select_clips", "contrast", "Contrast", "luma deviation", ("min_contrast",)),
-    Measure("select_clips", "width_px", "Width", "px", ("min_width_px",)),
-    Measure("select_clips", "height_px", "Height", "px", ("min_height_px",)),
-    Measure("select_clips", "short_side_px", "Short side", "px", ("min_short_side_px",)),
-    Measure("select_clips", "frame_rate", "Frame rate", "fps", ("min_frame_rate",)),
-    Measure(
-        "select_clips", "cut_score", "Score of the opening cut", "", maximum=("max_cut_score",)
-    ),
-    Measure(
-        "select_clips",
-        "still_fraction",
-        "Still pictures",
-        "share of the clip",
-        maximum=("max_still_fraction",),
-    ),
-    Measure(
-        "select_clips",
-        "black_fraction",
-        "Black pictures",
-        "share of the clip",
-        maximum=("max_black_fraction",),
-    ),
-    Measure(
-        "deduplicate",
-        "duplicate_distance",
-        "Distance to the nearest earlier clip",
-        "bits",
-        maximum=("max_distance", "max_duplicate_distance", "max_distance_bits"),
+        stage="deduplicate",
+        column="duplicate_distance",
+        title="Distance of the duplicates found",
+        unit="bits of 64",
+        rejects_below="max_distance",
     ),
 )
-"""Every pair the report knows; pairs a run does not have are passed over."""
+"""Every pair the report knows; pairs that a run has not set or measured are passed over."""

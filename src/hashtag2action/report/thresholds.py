@@ -34,7 +34,15 @@ def histograms(run: Path, measures: Sequence[Measure] = MEASURES) -> list[Histog
         if not kept and not rejected:
             continue
         label = f"{measure.title}, {measure.unit}" if measure.unit else measure.title
-        chart = histogram(kept, rejected, bounds, label, is_logarithmic=measure.is_logarithmic)
+        here = [value for value in rejected if any(bound.rejects(value) for bound in bounds)]
+        groups = {
+            "kept": kept,
+            "elsewhere": [
+                value for value in rejected if not any(bound.rejects(value) for bound in bounds)
+            ],
+            "rejected": here,
+        }
+        chart = histogram(groups, bounds, label, is_logarithmic=measure.is_logarithmic)
         sentences = tuple(_sentence(bound, [*kept, *rejected]) for bound in bounds)
         drawn.append(Histogram(measure, chart, sentences))
     return drawn
@@ -42,22 +50,21 @@ def histograms(run: Path, measures: Sequence[Measure] = MEASURES) -> list[Histog
 
 def _bounds(measure: Measure, settings: dict[str, object]) -> list[Threshold]:
     bounds = []
-    for names, is_minimum in ((measure.minimum, True), (measure.maximum, False)):
-        value = _first(names, settings)
+    for name, is_minimum in ((measure.rejects_below, True), (measure.rejects_above, False)):
+        value = _setting(name, settings)
         # A lower bound of zero rejects nothing and says nothing.
         if value is None or (is_minimum and value <= 0):
             continue
-        word = "min" if is_minimum else "max"
+        word = "max" if name.startswith("max") else "min"
         bounds.append(Threshold(f"{word} {number(value)}", value, is_minimum))
     return bounds
 
 
-def _first(names: Sequence[str], settings: dict[str, object]) -> float | None:
-    for name in names:
-        for field, value in settings.items():
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if is_number and field.rpartition(".")[2] == name:
-                return float(value)
+def _setting(name: str, settings: dict[str, object]) -> float | None:
+    for field, value in settings.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and field.rpartition(".")[2] == name:
+            return float(value)
     return None
 
 
@@ -72,9 +79,7 @@ def _values(run: Path, measure: Measure, side: str) -> list[float]:
 
 
 def _sentence(bound: Threshold, values: Sequence[float]) -> str:
-    if bound.is_minimum:
-        beyond, word = sum(value < bound.value for value in values), "below"
-    else:
-        beyond, word = sum(value > bound.value for value in values), "above"
+    beyond = sum(bound.rejects(value) for value in values)
+    word = "below" if bound.is_minimum else "above"
     share = f"{beyond / len(values):.0%}"
     return f"{beyond:,} of {len(values):,} ({share}) lie {word} {number(bound.value)}"
