@@ -15,6 +15,16 @@ def test_each_quantity_has_one_chart_for_all_runs(line: Path):
     assert training.curves[3].chart.count("<polyline") == 1
 
 
+def test_a_run_has_one_color_in_all_charts(line: Path):
+    runs = [run for run in discover(line) if run.kind in {"pretraining", "finetuning"}]
+    training = read_training(runs)
+    assert training is not None
+    assert training.names == ("pretrain", "finetune")
+    assert 'class="curve c0"' in training.curves[0].chart
+    assert 'class="curve c0"' not in training.curves[3].chart
+    assert 'class="curve c1"' in training.curves[3].chart
+
+
 def test_a_long_run_is_thinned_to_means(tmp_path: Path):
     rows = [{"step": step, "loss": step % 2} for step in range(1, 5 * MAX_POINTS + 1)]
     rows[0]["loss"] = 40

@@ -55,6 +55,8 @@ class Series:
     name: str
     xs: Sequence[float]
     ys: Sequence[float]
+    color: int = 0
+    """Which of the four colors and dashes, so that a run looks the same in every chart."""
 
 
 def histogram(
@@ -98,7 +100,7 @@ def curves(series: Sequence[Series], label: str, x_label: str = "step") -> Marku
     """Draw curves over one axis; values that are not finite are left out, and so is a flat chart.
 
     Args:
-        series: At most four curves; each has its own color and dash.
+        series: Curves; four colors and dashes tell them apart.
         label: Name of the quantity, with its unit.
         x_label: Name of the horizontal axis.
     """
@@ -112,8 +114,8 @@ def curves(series: Sequence[Series], label: str, x_label: str = "step") -> Marku
     x = Axis(min(xs), max(*xs, min(xs) + 1), LEFT, WIDTH - RIGHT)
     y = Axis(low, high, HEIGHT - BOTTOM, TOP)
     marks = y_grid(y, is_count=False) + x_axis(x, x_label, is_logarithmic=False)
-    for index, one in enumerate(cleaned):
-        marks += _curve(x, y, one, f"c{index % 4}")
+    for one in cleaned:
+        marks += _curve(x, y, one, f"c{one.color}")
     ends = "; ".join(f"{one.name} {number(one.ys[0])} to {number(one.ys[-1])}" for one in cleaned)
     return svg(WIDTH, HEIGHT, f"{label} over {x_label}: {ends}.", marks)
 
@@ -230,7 +232,7 @@ def _curve(x: Axis, y: Axis, one: Series, kind: str) -> list[Markup]:
 
 def _finite(one: Series) -> Series:
     pairs = [(float(a), float(b)) for a, b in zip(one.xs, one.ys, strict=True) if math.isfinite(b)]
-    return Series(one.name, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    return Series(one.name, [pair[0] for pair in pairs], [pair[1] for pair in pairs], one.color)
 
 
 def _padded(low: float, high: float) -> tuple[float, float]:

@@ -17,6 +17,9 @@ BENCHMARKS = {("ucf101", 101), ("hmdb51", 51), ("k400", 400), ("ssv2", 174)}
 """Names and numbers of classes: a subset of a benchmark is another benchmark."""
 
 
+SCORE_ORDER = ("unreadable", "cuts", "dissolves", "persons", "duplicates", "tags")
+
+
 @dataclass(frozen=True)
 class ClassLine:
     """How one class fared."""
@@ -113,7 +116,8 @@ def read_score(run: Path) -> list[ScoreSection]:
     if not isinstance(values, dict):
         return []
     sections = []
-    for title, inner in values.items():
+    for title in sorted(values, key=_score_place):
+        inner = values[title]
         pairs = _flat(inner) if isinstance(inner, dict) else [("", inner)]
         lines = tuple((name, shown(value)) for name, value in pairs)
         sections.append(ScoreSection(str(title), lines))
@@ -156,6 +160,11 @@ def _class_lines(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> lis
             )
         )
     return sorted(lines, key=lambda line: (line.recall is None, line.recall, line.name))
+
+
+def _score_place(title: str) -> tuple[int, str]:
+    """Order the sections as the line goes; files sort them by name."""
+    return (SCORE_ORDER.index(title) if title in SCORE_ORDER else len(SCORE_ORDER), title)
 
 
 def _clip_source(settings: dict[str, Any]) -> dict[str, Any]:

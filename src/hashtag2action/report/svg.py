@@ -68,6 +68,11 @@ def number(value: float) -> str:
     return f"{value:.4g}" if abs(value) >= 0.001 else f"{value:.1e}".replace("e-0", "e-")
 
 
+def short(value: float) -> str:
+    """Write a number for a label: as `number`, and large ones with k, M or G."""
+    return number(value) if abs(value) < 1e5 else _tick(float(f"{value:.3g}"))
+
+
 def y_grid(y: Axis, *, is_count: bool) -> list[Markup]:
     """Draw about four horizontal lines with their values; counts have no fractions."""
     step = nice_step(y.high - y.low, 4)

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from hashtag2action.report.charts import Threshold, histogram
 from hashtag2action.report.measures import DERIVED, MEASURES, Measure
-from hashtag2action.report.svg import number
+from hashtag2action.report.svg import short
 from hashtag2action.report.tables import numbers, read_table, stage_settings
 
 
@@ -56,7 +56,7 @@ def _bounds(measure: Measure, settings: dict[str, object]) -> list[Threshold]:
         if value is None or (is_minimum and value <= 0):
             continue
         word = "max" if name.startswith("max") else "min"
-        bounds.append(Threshold(f"{word} {number(value)}", value, is_minimum))
+        bounds.append(Threshold(f"{word} {short(value)}", value, is_minimum))
     return bounds
 
 
@@ -82,4 +82,4 @@ def _sentence(bound: Threshold, values: Sequence[float]) -> str:
     beyond = sum(bound.rejects(value) for value in values)
     word = "below" if bound.is_minimum else "above"
     share = f"{beyond / len(values):.0%}"
-    return f"{beyond:,} of {len(values):,} ({share}) lie {word} {number(bound.value)}"
+    return f"{beyond:,} of {len(values):,} ({share}) lie {word} {short(bound.value)}"

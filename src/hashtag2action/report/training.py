@@ -35,7 +35,7 @@ TITLES = {
     "clips_per_s": "Clips per second",
     "data_wait_fraction": "Share of time waiting for data",
     "num_unreadable": "Unreadable clips",
-    "train_top1": "Training top-1, mixed clips",
+    "train_top1": "Training top-1",
     "accuracy": "Training accuracy",
     "top1": "Validation top-1",
     "top5": "Validation top-5",
@@ -90,8 +90,11 @@ def read_training(runs: Sequence[Run]) -> Training | None:
     )
     drawn = []
     for field in sorted(fields, key=_place):
-        series = [_series(name, rows, field) for name, rows in read]
-        chart = curves([one for one in series if len(one.xs) > 1][:MAX_SERIES], _title(field))
+        series = [
+            _series(name, rows, field, color)
+            for color, (name, rows) in enumerate(read[:MAX_SERIES])
+        ]
+        chart = curves([one for one in series if len(one.xs) > 1], _title(field))
         if chart:
             drawn.append(Curve(_title(field), chart))
     facts = tuple((name, *_fact(rows)) for name, rows in read)
@@ -129,7 +132,7 @@ def _png_uri(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def _series(name: str, rows: Sequence[dict[str, Any]], field: str) -> Series:
+def _series(name: str, rows: Sequence[dict[str, Any]], field: str, color: int = 0) -> Series:
     pairs = [
         (float(row.get("step", index)), float(row[field]))
         for index, row in enumerate(rows)
@@ -140,7 +143,7 @@ def _series(name: str, rows: Sequence[dict[str, Any]], field: str) -> Series:
         # Means of equal runs of points: thinning by picking would hide spikes and keep noise.
         groups = [pairs[start : start + size] for start in range(0, len(pairs), size)]
         pairs = [(group[-1][0], fmean(y for _, y in group)) for group in groups]
-    return Series(name, [x for x, _ in pairs], [y for _, y in pairs])
+    return Series(name, [x for x, _ in pairs], [y for _, y in pairs], color)
 
 
 def _place(field: str) -> tuple[int, str]:
