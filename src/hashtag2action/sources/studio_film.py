@@ -37,7 +37,7 @@ def post_frames(plan: PostPlan, size: Size) -> Iterator[np.ndarray]:
     """The frames of a post as its maker exported them, uint8 (height, width, 3) RGB."""
     width, height = size
     rng = rng_for(plan.id, "export")
-    row = height * rng.uniform(0.74, 0.86)
+    row = height * rng.uniform(0.84, 0.93)
     boxed = rng.uniform() < 0.6
     font_px = int(24 * width / 360)
     shift = rng.uniform(0, 1, 2)

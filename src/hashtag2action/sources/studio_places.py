@@ -228,7 +228,7 @@ def _buildings(rng: np.random.Generator, picture: np.ndarray, horizon: int, unit
     x = rng.uniform(-60, 0)
     while x < picture.shape[1]:
         w, h = rng.uniform(70, 160) * unit, rng.uniform(180, 460) * unit
-        wall = _color(rng, 70, 90, 210)
+        wall = _color(rng, 40, 90, 210)
         _rectangle(picture, x, horizon - h, w, h, wall)
         glass = np.array([70.0, 84, 100]) * rng.uniform(0.6, 1.6)
         for wy in np.arange(horizon - h + 12 * unit, horizon - 40 * unit, 34 * unit):
@@ -275,16 +275,16 @@ def landscape_colors(rng: np.random.Generator, width: int, height: int) -> np.nd
     horizon = max(int(height * rng.uniform(0.4, 0.65)), 2)
     _sky(rng, picture, horizon)
     if rng.uniform() < 0.4:
-        picture[:horizon] *= np.array([1.15, 0.82, 0.66], np.float32)  # evening
-    ground = [(86, 118, 62), (60, 108, 140), (200, 164, 112), (118, 112, 106)][rng.integers(4)]
+        picture[:horizon] *= np.array([0.76, 0.82, 0.86], np.float32)  # evening
+    ground = [(86, 118, 62), (60, 108, 140), (176, 168, 120), (118, 118, 112)][rng.integers(4)]
     _ground(rng, picture, horizon, np.array(ground, float) * rng.uniform(0.7, 1.1))
     if rng.uniform() < 0.25 and height > 200:
         _buildings(rng, picture, horizon, height / 1100)
         return picture
     x = np.arange(width)
     for layer in range(3):  # ridges, farther ones paler
-        ridge = cloud_noise(rng, width, width // 2, 2, 5)[0] * height * 0.04
-        tall = height * (0.16 - 0.05 * layer) * rng.uniform(0.6, 1.3)
+        ridge = cloud_noise(rng, width, width // 2, 8, 5)[0] * height * 0.014
+        tall = height * (0.09 - 0.03 * layer) * rng.uniform(0.7, 1.2)
         line = horizon - tall + ridge
         points = np.stack([np.r_[x, width, 0], np.r_[line, horizon, horizon]], -1)
         tone = (

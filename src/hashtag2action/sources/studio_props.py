@@ -92,6 +92,11 @@ def _glide(ends: np.ndarray, num_frames: int) -> np.ndarray:
     return np.linspace(ends[0], ends[1], num_frames)
 
 
+def _cool(rng: np.random.Generator) -> np.ndarray:
+    """A wall no one could take for skin."""
+    return np.array([120, 150, 160]) + rng.uniform([-40, -25, -25], [20, 50, 60])
+
+
 def _bright(rng: np.random.Generator) -> np.ndarray:
     hsv = np.array([[[rng.uniform(0, 180), rng.uniform(60, 210), rng.uniform(90, 230)]]])
     return cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)[0, 0].astype(np.float32)
@@ -110,15 +115,15 @@ _PROFILES: dict[str, list[tuple[float, float]]] = {
 
 def _product_colors(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     picture = np.empty((height, width, 3), np.float32)
-    picture[:] = _bright(rng) * 0.4 + 110
+    picture[:] = _cool(rng)
     table = int(height * rng.uniform(0.58, 0.7))
     wood = np.array([164, 124, 84], np.float32) * rng.uniform(0.5, 1.3)
     grain = cloud_noise(rng, width, height - table, 20, 4, stretch=8)[..., None]
     picture[table:] = wood * (1 + 0.08 * grain)
-    num_things = int(rng.integers(1, 4))
+    num_things = int(rng.integers(2, 5))
     for number in range(num_things):
         x = width * (number + 1) / (num_things + 1) + rng.normal(0, width * 0.03)
-        tall = height * rng.uniform(0.2, 0.42)
+        tall = height * rng.uniform(0.3, 0.5)
         wide = min(tall * rng.uniform(0.35, 0.7), width * 0.8 / num_things)
         bottom = table + height * rng.uniform(0.06, 0.14)
         if rng.uniform() < 0.25:

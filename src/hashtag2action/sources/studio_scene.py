@@ -32,8 +32,8 @@ _TEMPO = {
 }
 
 # Range of turns away from the camera, radians: actions along the view are seen from the side.
-_YAW = {"pushups": (0.6, 1.25), "lunges": (0.5, 1.3), "walking": (0.0, 1.25), "squats": (0.0, 1.1),
-        "highknees": (0.0, 1.1)}  # fmt: skip
+_YAW = {"pushups": (0.6, 1.15), "lunges": (0.4, 1.1), "walking": (0.0, 1.05), "squats": (0.0, 1.0),
+        "highknees": (0.0, 0.9)}  # fmt: skip
 
 
 @dataclass(frozen=True)
