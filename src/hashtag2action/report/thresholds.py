@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from markupsafe import Markup
@@ -48,7 +49,7 @@ def histograms(run: Path, measures: Sequence[Measure] = MEASURES) -> list[Histog
     return drawn
 
 
-def _bounds(measure: Measure, settings: dict[str, object]) -> list[Threshold]:
+def _bounds(measure: Measure, settings: dict[str, Any]) -> list[Threshold]:
     bounds = []
     for name, is_minimum in ((measure.rejects_below, True), (measure.rejects_above, False)):
         value = _setting(name, settings)
@@ -60,7 +61,7 @@ def _bounds(measure: Measure, settings: dict[str, object]) -> list[Threshold]:
     return bounds
 
 
-def _setting(name: str, settings: dict[str, object]) -> float | None:
+def _setting(name: str, settings: dict[str, Any]) -> float | None:
     for field, value in settings.items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_number and field.rpartition(".")[2] == name:
