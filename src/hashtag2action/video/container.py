@@ -85,6 +85,9 @@ class Clock:
     def __init__(self, stream: av.VideoStream) -> None:
         assert stream.time_base is not None, "a demuxed stream has a time base"
         self._time_base = stream.time_base
+        # Plain integers: a Fraction per picture costs more than its scene score.
+        self._numerator = stream.time_base.numerator
+        self._denominator = stream.time_base.denominator
         self._start = stream.start_time or 0
         self._step_s = float(1 / frame_rate(stream))
         self._last_s: float | None = None
@@ -93,7 +96,7 @@ class Clock:
         """Return the time of the next picture."""
         time_s = None
         if frame.pts is not None:
-            time_s = float((frame.pts - self._start) * self._time_base)
+            time_s = (frame.pts - self._start) * self._numerator / self._denominator
         if self._last_s is None:
             time_s = 0.0 if time_s is None else time_s
         elif time_s is None or time_s <= self._last_s:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import av
@@ -88,7 +89,7 @@ class Walk:
             time_s = clock.time_s(frame)
             self.num_frames_seen += 1
             self.end_s = time_s + step_s
-            if (frame.width, frame.height) != (width, height) or not _is_planar(frame):
+            if (frame.width, frame.height) != (width, height) or not _is_planar(frame.format.name):
                 frame = frame.reformat(width, height, format="yuv420p")
             yield TimedFrame(time_s, frame)
             frame = next(self._frames, None)
@@ -126,15 +127,16 @@ def _how_far(seen: int, promised: int) -> str:
     return "no frames"
 
 
-def _is_planar(frame: av.VideoFrame) -> bool:
-    return _PLANAR_YUV.fullmatch(frame.format.name) is not None
+@cache
+def _is_planar(pixel_format: str) -> bool:
+    return _PLANAR_YUV.fullmatch(pixel_format) is not None
 
 
 def _sampled(frame: av.VideoFrame, index: int, step: int) -> np.ndarray:
     plane = frame.planes[index]
-    if frame.format.components[index].bits == 8:
+    bits = frame.format.components[index].bits
+    if bits == 8:
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # pyright: ignore
         return rows[: plane.height : step, : plane.width : step]
     rows = np.frombuffer(plane, np.uint16).reshape(-1, plane.line_size // 2)  # pyright: ignore
-    deep = rows[: plane.height : step, : plane.width : step]
-    return (deep >> (frame.format.components[index].bits - 8)).astype(np.uint8)
+    return (rows[: plane.height : step, : plane.width : step] >> (bits - 8)).astype(np.uint8)

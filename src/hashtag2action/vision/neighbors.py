@@ -19,8 +19,11 @@ from hashtag2action.vision.fingerprint import (
 )
 
 _BAND_BITS = 16
-_NO_MASK = np.uint64(0)
+# Each way to lay one clip on another: which crop of either, and whether mirrored.
 _CROPS = [(0, crop) for crop in range(NUM_CROPS)] + [(crop, 0) for crop in range(1, NUM_CROPS)]
+_ONE = np.array([crop for crop, _ in _CROPS] * 2)
+_OTHER = np.array([crop for _, crop in _CROPS] * 2)
+_MASKS = np.repeat(np.array([0, MIRROR_MASK], np.uint64), len(_CROPS))
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Match:
     distance: float
     """Mean bits of 64 in which the pictures differ."""
     movement_distance: float | None
-    """Mean bits in which the movements differ; None: too little moves to tell."""
+    """Mean bits in which the movements differ; None: nothing moves."""
     num_shared: int
     """Moments compared."""
     is_mirrored: bool
@@ -40,51 +43,60 @@ class FingerprintMatcher(Config):
     """When two clips are copies."""
 
     max_distance: float = 8.0
-    """Largest mean distance of the pictures, bits of 64. Chosen: copies lie below 7, pictures of
+    """Largest mean distance of the pictures, bits of 64. Chosen: copies lie below 6, pictures of
     other places above 10."""
-    max_movement_distance: float = 20.0
-    """Largest mean distance of the movements. Chosen: chance is 32, copies lie below 20."""
+    max_movement_distance: float = 16.0
+    """Largest mean distance of the movements of many moments; of n moments 1 - 1 / sqrt(n) of it is
+    let pass. Chosen: chance is 32, but one person doing one thing twice may fall in step."""
+    same_distance: float = 2.5
+    """Mean distance of the pictures at which they count as the same. Chosen: then little moves, and
+    its movement is half noise."""
+    same_movement_distance: float = 20.0
+    """Largest mean distance of the movements of such pictures."""
     min_shared: int = 3
-    """Least moments that both clips have, and least moving moments that tell clips apart."""
-    min_shared_fraction: float = 0.6
-    """Least share of the shorter clip's moments."""
+    """Least moments that both clips show, and least moving moments that tell clips apart."""
+    max_shift: int = 1
+    """Samples by which the clips may begin apart. Chosen: more lets push-ups fall in step."""
 
     def match(self, one: Fingerprint, other: Fingerprint) -> Match | None:
         """Compare two fingerprints; None where they are no copies of each other."""
-        found = [
-            self._best_shift(one.hashes[:, :, crop], other.hashes[:, :, other_crop], is_mirrored)
-            for is_mirrored in (False, True)
-            for crop, other_crop in _CROPS
-        ]
-        right = [match for match in found if match is not None and self._is_copy(match)]
-        return min(right, key=lambda match: match.distance, default=None)
+        best: Match | None = None
+        for shift in range(-self.max_shift, self.max_shift + 1):
+            found = self._match_at(one.hashes[max(0, -shift) :], other.hashes[max(0, shift) :])
+            if found is not None and (best is None or found.distance < best.distance):
+                best = found
+        return best
 
-    def _is_copy(self, match: Match) -> bool:
-        if match.distance > self.max_distance:
-            return False
-        moved = match.movement_distance
-        return moved is None or moved <= self.max_movement_distance
-
-    def _best_shift(self, one: np.ndarray, other: np.ndarray, is_mirrored: bool) -> Match | None:
-        """Lay one sequence of (appearance, movement) along the other, where they agree best."""
-        mask = MIRROR_MASK if is_mirrored else _NO_MASK
-        apart = _distances(one[:, 0], other[:, 0], mask)
-        least = max(self.min_shared, round(self.min_shared_fraction * min(apart.shape)))
-        best: tuple[float, int, int] | None = None
-        for shift in range(least - len(one), len(other) - least + 1):
-            values = np.diagonal(apart, shift)
-            values = values[~np.isnan(values)]
-            if len(values) >= least and (best is None or values.mean() < best[0]):
-                best = (float(values.mean()), shift, len(values))
-        if best is None:
+    def _match_at(self, one: np.ndarray, other: np.ndarray) -> Match | None:
+        num = min(len(one), len(other))
+        if num < self.min_shared:
             return None
-        distance, shift, num_shared = best
-        moved = np.diagonal(_distances(one[:, 1], other[:, 1], mask), shift)
+        left, right = one[:num][:, :, _ONE], other[:num][:, :, _OTHER]
+        bits = np.bitwise_count(left ^ right ^ _MASKS).astype(np.float32)
+        can_tell = (left != 0) & (right != 0)
         # The first movements of a clip reach across its opening cut.
-        moved = moved[MOVEMENT_STEPS:]
-        moved = moved[~np.isnan(moved)]
-        movement = float(moved.mean()) if len(moved) >= self.min_shared else None
-        return Match(distance, movement, num_shared, is_mirrored)
+        can_tell[:MOVEMENT_STEPS, 1] = False
+        counts = can_tell.sum(axis=0)
+        means = (bits * can_tell).sum(axis=0) / np.maximum(counts, 1)
+        allowed = np.where(
+            means[0] <= self.same_distance,
+            self.same_movement_distance,
+            self.max_movement_distance * (1 - 1 / np.sqrt(np.maximum(counts[1], 1))),
+        )
+        is_copy = (
+            (counts[0] >= self.min_shared)
+            & (means[0] <= self.max_distance)
+            & ((counts[1] < self.min_shared) | (means[1] <= allowed))
+        )
+        if not is_copy.any():
+            return None
+        best = int(np.argmin(np.where(is_copy, means[0], np.inf)))
+        return Match(
+            distance=float(means[0, best]),
+            movement_distance=float(means[1, best]) if counts[1, best] else None,
+            num_shared=int(counts[0, best]),
+            is_mirrored=bool(_MASKS[best] != 0),
+        )
 
 
 def candidate_pairs(prints: Sequence[Fingerprint]) -> np.ndarray:
@@ -119,10 +131,3 @@ def _gather(prints: Sequence[Fingerprint], crops: slice) -> tuple[np.ndarray, np
     owners = np.repeat(np.arange(len(prints), dtype=np.uint64), [len(one) for one in hashes])
     values = np.concatenate([np.zeros(0, np.uint64), *hashes])
     return values[values != 0], owners[values != 0]
-
-
-def _distances(one: np.ndarray, other: np.ndarray, mask: np.uint64) -> np.ndarray:
-    """Return float32 (N, M), bits that differ; NaN where either has nothing to tell."""
-    bits = np.bitwise_count(one[:, None] ^ other[None, :] ^ mask).astype(np.float32)
-    bits[(one == 0)[:, None] | (other == 0)[None, :]] = np.nan
-    return bits

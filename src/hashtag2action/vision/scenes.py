@@ -83,8 +83,8 @@ class SceneDetector(Config):
     """Thresholds of the scene detector."""
 
     cut_threshold: float = Field(20.0, gt=0)
-    """Least adaptive change of a cut, gray levels. Chosen: on composed shorts every value from 15 to
-    25 gives the same cuts."""
+    """Least adaptive change of a cut, gray levels. Chosen: on composed shorts every value from 15
+    to 25 gives the same cuts."""
     motion_weight: float = Field(1.5, ge=0)
     """How many times the change around it is taken off a change."""
     motion_window_frames: int = Field(5, ge=1)
