@@ -22,10 +22,30 @@ OnProgress = Callable[[str, int, int], None]
 
 POST_WITH_REASON = POST.append(REJECT_REASON)
 
-_MENTION_OR_URL = re.compile(r"@[\w.]+|https?://\S+|www\.\S+")
-_CONTROL = dict.fromkeys(
-    [*range(0x20), 0x7F, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_MENTION_OR_URL = re.compile(
+    r"[@\uff20][\w.]+"  # the second one is the full-width form
+    r"|(?i:https?://|www\.)\S+"
+    r"|\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,3}\.[A-Za-z]{2,24}/\S*"  # example.com/page
 )
+_CONTROL = dict.fromkeys(
+    [
+        *range(0x20),
+        *range(0x7F, 0xA0),
+        0xAD,  # soft hyphen
+        0x61C,  # Arabic letter mark
+        *range(0x200B, 0x2010),  # zero width, left-to-right and right-to-left marks
+        *range(0x2028, 0x202F),  # line separators, embeddings and overrides
+        *range(0x2060, 0x2070),  # joiners, isolates
+        *range(0xD800, 0xE000),  # halves of surrogate pairs: no character, and not UTF-8
+        0xFEFF,
+        *range(0xFFF9, 0xFFFC),
+    ]
+)
+_BREAKS = dict.fromkeys((*range(9, 14), 133, 8232, 8233), " ")
+MAX_HASHTAGS = 200
+"""Most tags of a post that is read (chosen: the most in 17,000 real posts is below 50)."""
+MAX_HASHTAG_CHARS = 150
+"""Longest tag (chosen: platforms end at 100; NFKC may make a tag longer)."""
 MAX_DESCRIPTION_CHARS = 4_000
 """Longest description kept; platforms allow 2,200 to 4,000 characters (chosen: the larger)."""
 
@@ -55,15 +75,27 @@ def normalize_hashtag(text: str) -> str:
     return "".join(folded.split()).lstrip("#")
 
 
+def without_controls(text: str) -> str:
+    """Drop what is not shown or turns the direction of text, and surrogates; breaks become ' '."""
+    return text.translate(_CONTROL | _BREAKS)
+
+
 def clean_description(text: str) -> str:
     """Strip @mentions, URLs and control characters, and cut to the length platforms allow."""
-    plain = _MENTION_OR_URL.sub("", text[: 4 * MAX_DESCRIPTION_CHARS]).translate(_CONTROL)
-    return " ".join(plain.split())[:MAX_DESCRIPTION_CHARS]
+    plain = without_controls(text[: 4 * MAX_DESCRIPTION_CHARS])
+    return " ".join(_MENTION_OR_URL.sub("", plain).split())[:MAX_DESCRIPTION_CHARS]
 
 
 def hash_creator(name: str, salt: str) -> str:
     """Return 16 hexadecimal digits that are equal for equal creators of one data set."""
-    return hashlib.blake2b(name.encode(), key=salt.encode()[:64], digest_size=8).hexdigest()
+    return hashlib.blake2b(
+        name.encode(errors="replace"), key=salt.encode()[:64], digest_size=8
+    ).hexdigest()
+
+
+def hash_post_id(post_id: str, salt: str) -> str:
+    """Return 16 hexadecimal digits in place of an id that leads back to its post."""
+    return hash_creator(f"post {post_id}", salt)
 
 
 def pack(rows: Iterable[dict[str, Any]], rows_per_table: int) -> Iterator[pa.Table]:
