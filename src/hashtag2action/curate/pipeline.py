@@ -27,7 +27,7 @@ from hashtag2action.records import REJECT_REASON
 from hashtag2action.sources.archive import Archive
 from hashtag2action.sources.base import PostSource
 from hashtag2action.sources.folder import Folder
-from hashtag2action.sources.studio import Studio
+from hashtag2action.sources.studio.platform import Studio
 
 OnProgress = Callable[[str, int, int], None]
 """Called with a stage's name, rows done and rows in all."""

@@ -22,9 +22,9 @@ from hashtag2action.config import key_of
 from hashtag2action.errors import EngineError, ManifestError
 from hashtag2action.sources.archive import Archive
 from hashtag2action.sources.base import OnProgress, PostSource
-from hashtag2action.sources.studio_film import film
-from hashtag2action.sources.studio_motion import ACTIONS
-from hashtag2action.sources.studio_posts import Mix, PostPlan, plan_posts, post_line, truth_of
+from hashtag2action.sources.studio.film import film
+from hashtag2action.sources.studio.motion import ACTIONS
+from hashtag2action.sources.studio.posts import Mix, PostPlan, plan_posts, post_line, truth_of
 
 logger = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from hashtag2action.config import Config, key_of
-from hashtag2action.sources.studio import Progress, claim_folder, known_actions, run_jobs
-from hashtag2action.sources.studio_film import film
-from hashtag2action.sources.studio_look import rng_for
-from hashtag2action.sources.studio_motion import ACTIONS
-from hashtag2action.sources.studio_posts import NUM_OUTFITS, NUM_PEOPLE, NUM_PLACES, PostPlan
-from hashtag2action.sources.studio_scene import FRAME_RATE, Scene
+from hashtag2action.sources.studio.film import film
+from hashtag2action.sources.studio.look import rng_for
+from hashtag2action.sources.studio.motion import ACTIONS
+from hashtag2action.sources.studio.platform import Progress, claim_folder, known_actions, run_jobs
+from hashtag2action.sources.studio.posts import NUM_OUTFITS, NUM_PEOPLE, NUM_PLACES, PostPlan
+from hashtag2action.sources.studio.scene import FRAME_RATE, Scene
 
 _EDITION = 1
 

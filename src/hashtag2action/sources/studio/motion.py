@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hashtag2action.sources.studio_body import (
+from hashtag2action.sources.studio.body import (
     SIDES,
     Body,
     Joints,

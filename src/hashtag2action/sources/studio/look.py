@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hashtag2action.sources.studio_body import Body
+from hashtag2action.sources.studio.body import Body
 
 # Skin tones from light to dark (chosen), RGB.
 _SKINS = ((241, 205, 180), (232, 190, 160), (222, 173, 138), (205, 152, 116), (188, 132, 97),

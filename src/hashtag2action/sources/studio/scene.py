@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from hashtag2action.sources.studio_body import Joints, Style
-from hashtag2action.sources.studio_figure import paint_person
-from hashtag2action.sources.studio_look import body_of, look_of, rng_for
-from hashtag2action.sources.studio_motion import UPPER_BODY_ACTIONS, move
-from hashtag2action.sources.studio_paint import Painting, View
-from hashtag2action.sources.studio_places import paint_place
-from hashtag2action.sources.studio_props import Size, hands_frames, still_frames, title_frames
+from hashtag2action.sources.studio.body import Joints, Style
+from hashtag2action.sources.studio.figure import paint_person
+from hashtag2action.sources.studio.look import body_of, look_of, rng_for
+from hashtag2action.sources.studio.motion import UPPER_BODY_ACTIONS, move
+from hashtag2action.sources.studio.paint import Painting, View
+from hashtag2action.sources.studio.places import paint_place
+from hashtag2action.sources.studio.props import Size, hands_frames, still_frames, title_frames
 
 FRAME_RATE = 25
 

@@ -9,10 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from hashtag2action.errors import ManifestError, VideoError
-from hashtag2action.sources.studio import Studio, StudioFiles, plan_studio, render_studio
-from hashtag2action.sources.studio_film import film, post_frames
-from hashtag2action.sources.studio_posts import PostPlan, post_line, truth_of
-from hashtag2action.sources.studio_scene import FRAME_RATE
+from hashtag2action.sources.studio.film import film, post_frames
+from hashtag2action.sources.studio.platform import Studio, StudioFiles, plan_studio, render_studio
+from hashtag2action.sources.studio.posts import PostPlan, post_line, truth_of
+from hashtag2action.sources.studio.scene import FRAME_RATE
 
 SIZE = (96, 160)
 FEW = Studio(

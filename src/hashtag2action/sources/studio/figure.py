@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from hashtag2action.sources.studio_body import SIDES, Body, Joints
-from hashtag2action.sources.studio_look import Look
-from hashtag2action.sources.studio_paint import LAYERS, Camera, Painting, Unit, View, unit2
+from hashtag2action.sources.studio.body import SIDES, Body, Joints
+from hashtag2action.sources.studio.look import Look
+from hashtag2action.sources.studio.paint import LAYERS, Camera, Painting, Unit, View, unit2
 
 
 def paint_person(joints: Joints, body: Body, look: Look, view: View) -> Painting:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from hashtag2action.sources.studio_look import look_of, rng_for
-from hashtag2action.sources.studio_paint import LAYERS, Painting, View
-from hashtag2action.sources.studio_places import cloud_noise, finish, landscape_colors
+from hashtag2action.sources.studio.look import look_of, rng_for
+from hashtag2action.sources.studio.paint import LAYERS, Painting, View
+from hashtag2action.sources.studio.places import cloud_noise, finish, landscape_colors
 
 TITLES = (
     "30 DAY CHALLENGE", "BEFORE", "AFTER", "DAY 1", "PART 2", "WAIT FOR IT", "FOLLOW FOR MORE",

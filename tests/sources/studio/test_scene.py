@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hashtag2action.sources.studio_look import look_of, rng_for
-from hashtag2action.sources.studio_motion import ACTIONS
-from hashtag2action.sources.studio_scene import Scene, scene_frames
+from hashtag2action.sources.studio.look import look_of, rng_for
+from hashtag2action.sources.studio.motion import ACTIONS
+from hashtag2action.sources.studio.scene import Scene, scene_frames
 from hashtag2action.vision.yolox import YoloxDetector
 
 SIZE = (180, 320)

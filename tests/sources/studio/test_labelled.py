@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from hashtag2action.errors import ManifestError
-from hashtag2action.sources.studio_labelled import LabelledStudio, render_labelled
+from hashtag2action.sources.studio.labelled import LabelledStudio, render_labelled
 
 TINY = LabelledStudio(
     classes=("waving", "pushups"),

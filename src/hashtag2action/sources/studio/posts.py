@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from hashtag2action.sources.studio_look import rng_for
-from hashtag2action.sources.studio_props import CAPTIONS
-from hashtag2action.sources.studio_scene import FRAME_RATE, Scene
+from hashtag2action.sources.studio.look import rng_for
+from hashtag2action.sources.studio.props import CAPTIONS
+from hashtag2action.sources.studio.scene import FRAME_RATE, Scene
 
 SPAM_TAGS = ("fyp", "viral", "foryou", "foryoupage", "xyzbca", "trending")
 

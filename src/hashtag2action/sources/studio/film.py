@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hashtag2action.sources.studio_look import rng_for
-from hashtag2action.sources.studio_posts import PostPlan
-from hashtag2action.sources.studio_props import Size, draw_text
-from hashtag2action.sources.studio_scene import FRAME_RATE, scene_frames
+from hashtag2action.sources.studio.look import rng_for
+from hashtag2action.sources.studio.posts import PostPlan
+from hashtag2action.sources.studio.props import Size, draw_text
+from hashtag2action.sources.studio.scene import FRAME_RATE, scene_frames
 from hashtag2action.video.encode import write_video
 
 # Chosen: encoding takes as long as drawing; slower presets save bytes that nobody misses here.

@@ -1,0 +1,1 @@
+"""The rendered world: people who act, cuts, decoys and spam, with known truth."""
