@@ -8,10 +8,17 @@ from typer.testing import CliRunner
 from hashtag2action.cli import app
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+UCF101 = ["data.clips.root=videos", "data.clips.lists=lists"]
 NEEDED = {
     "curate/archive.yaml": ["source.posts=posts.jsonl"],
     "curate/folder.yaml": ["source.folder=videos"],
+    "evaluate/ucf101.yaml": ["weights=weights.safetensors", *UCF101],
+    "finetune/ucf101_tiny.yaml": ["init=null", *UCF101],
+    "finetune/ucf101_vit_b.yaml": ["init=weights.safetensors", *UCF101],
     "mine/archive.yaml": ["source.posts=posts.jsonl"],
+    "pretrain/ucf101_tiny.yaml": UCF101,
+    "pretrain/vit_b.yaml": ["data.clips.run=curation"],
+    "pretrain/vit_g.yaml": ["data.clips.run=curation"],
 }
 
 

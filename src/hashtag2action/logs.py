@@ -39,6 +39,12 @@ def begin_run(out: Path, config: Config) -> None:
     (out / "environment.json").write_text(json.dumps(environment(), indent=1) + "\n", "utf-8")
 
 
+def finished_result(out: Path) -> dict[str, Any] | None:
+    """Return what a run that came to its end said last, from result.json; None before its end."""
+    path = out / "result.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
 def environment() -> dict[str, Any]:
     """Describe what a run ran on: versions and hardware."""
     versions: dict[str, str | None] = {}

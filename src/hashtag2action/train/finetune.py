@@ -13,7 +13,7 @@ from hashtag2action.data.frames import OnProgress
 from hashtag2action.data.transforms import Augmentation, RandomResizedCrop
 from hashtag2action.errors import CheckpointError
 from hashtag2action.evaluate.recognizer import Card, read_card, save_network
-from hashtag2action.logs import begin_run
+from hashtag2action.logs import begin_run, finished_result
 from hashtag2action.manifest import write_json
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.weights import load_pretrained_encoder
@@ -71,7 +71,7 @@ class Finetune(Training):
 
 
 def finetune(config: Finetune, out: Path, on_progress: OnProgress | None = None) -> dict[str, Any]:
-    """Fine-tune, or go on with an interrupted run in the same folder.
+    """Fine-tune, or go on with an interrupted run in the same folder; a finished one is left.
 
     Writes config.yaml, environment.json, metrics.jsonl, checkpoints/, weights.safetensors and
     result.json. The weights are those of the last step: nothing is selected on any split.
@@ -92,6 +92,9 @@ def finetune(config: Finetune, out: Path, on_progress: OnProgress | None = None)
     """
     begun = time.perf_counter()
     begin_run(out, config)
+    finished = finished_result(out)
+    if finished is not None:
+        return finished
     config.runtime.start()
     trained_grid = _trained_grid(config)
     batches, num_dropped = open_batches(config, on_progress)

@@ -10,7 +10,7 @@ from hashtag2action.data.frames import OnProgress
 from hashtag2action.data.loader import ClipBatches
 from hashtag2action.data.transforms import CenterCrop
 from hashtag2action.evaluate.recognizer import Card, save_network
-from hashtag2action.logs import begin_run
+from hashtag2action.logs import begin_run, finished_result
 from hashtag2action.manifest import write_json
 from hashtag2action.models.videomae import VideoMAE
 from hashtag2action.train.objective import MaskedReconstruction, Masking
@@ -29,7 +29,7 @@ class Pretrain(Training):
 
 
 def pretrain(config: Pretrain, out: Path, on_progress: OnProgress | None = None) -> dict[str, Any]:
-    """Pre-train, or go on with an interrupted run in the same folder.
+    """Pre-train, or go on with an interrupted run in the same folder; a finished one is left.
 
     Writes config.yaml, environment.json, metrics.jsonl, checkpoints/, weights.safetensors,
     reconstructions/*.png and result.json.
@@ -49,6 +49,9 @@ def pretrain(config: Pretrain, out: Path, on_progress: OnProgress | None = None)
     """
     begun = time.perf_counter()
     begin_run(out, config)
+    finished = finished_result(out)
+    if finished is not None:
+        return finished
     config.runtime.start()
     torch.manual_seed(config.seed)
     model = config.network.build_pretraining().to(config.runtime.device)
