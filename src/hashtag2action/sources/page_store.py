@@ -93,7 +93,7 @@ class PageStore:
         """Remember that the platform said so."""
         (self._folder / f"exhausted-{day}").touch()
 
-    def keys(self) -> list[str]:
+    def questions(self) -> list[str]:
         """Return the questions that have answers, in order."""
         return sorted({key for key, _ in self._paths})
 

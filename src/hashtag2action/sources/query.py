@@ -7,8 +7,9 @@ A cell is asked page by page. Every answer is on disk before the caller sees it,
 over the same folder gives the same pages of the same cells again, in any order of cells, unpaid.
 """
 
+import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -25,7 +26,8 @@ class QueryCell:
     """One question to a platform: a tag, where, and a window of days (UTC, both inclusive).
 
     Raises:
-        ValueError: The tag is empty, or the window is empty or longer than 30 days.
+        ValueError: The tag is empty, the region is no country code, or the window is empty or
+            longer than 30 days.
     """
 
     hashtag: str
@@ -36,6 +38,8 @@ class QueryCell:
     def __post_init__(self) -> None:
         if not self.hashtag:
             raise ValueError("a cell needs a tag")
+        if self.region is not None and not re.fullmatch(r"[A-Z]{2}", self.region):
+            raise ValueError(f"a region is two capital letters, found {self.region!r}")
         if not 1 <= self.num_days <= MAX_DAYS:
             raise ValueError(
                 f"a window has 1 to {MAX_DAYS} days, found {self.start_day} to {self.end_day}"
@@ -45,14 +49,6 @@ class QueryCell:
     def num_days(self) -> int:
         """Days in the window."""
         return (self.end_day - self.start_day).days + 1
-
-    def halves(self) -> tuple["QueryCell", "QueryCell"]:
-        """Split a window of two days or more; the earlier half comes first."""
-        middle = self.start_day + timedelta(days=self.num_days // 2)
-        return (
-            QueryCell(self.hashtag, self.region, self.start_day, middle - timedelta(days=1)),
-            QueryCell(self.hashtag, self.region, middle, self.end_day),
-        )
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,9 @@ class ResearchTransport:
             return response.text[:10_000]
         for video in videos:
             if isinstance(video, dict):
-                if (name := video.pop("username", None)) not in {None, ""}:
+                name = video.pop("username", None)
+                video.pop("creator", None)
+                if name is not None and name != "":
                     video["creator"] = hash_creator(str(name), self._salt)
                 if isinstance(text := video.get("video_description"), str):
                     video["video_description"] = clean_description(text)
