@@ -114,7 +114,7 @@ def collect_posts(
         kept = table.filter(keep).drop_columns([REJECT_REASON.name])
         manifest.write_part(f"part-{number:05d}", kept, table.filter(pc.invert(keep)))
         num_rows += table.num_rows
-        progress("posts", num_rows, num_rows)
+    progress("posts", num_rows, num_rows)
     manifest.finish(num_rows)
     return manifest
 

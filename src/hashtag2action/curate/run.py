@@ -4,6 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
+
 from hashtag2action.config import key_of
 from hashtag2action.curate.stage import Stage, Transform, split
 from hashtag2action.engines.base import Engine
@@ -59,14 +61,18 @@ def _run_part(
     stage: Stage, transform: Transform, parent: Manifest, made: Manifest, part: str
 ) -> str:
     given = parent.read_part(part)
+    made.write_part(part, *split(stage, given, _transform(stage, transform, given, part)))
+    return part
+
+
+def _transform(stage: Stage, transform: Transform, given: pa.Table, where: str) -> pa.Table:
+    """Apply a stage's function; a fault that no row explains names the stage and the part."""
     try:
-        result = transform(given)
+        return transform(given)
     except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise EngineError(
-            f"stage {stage.name} failed on {part} of {parent.root}: {type(error).__name__}: {error}"
+            f"stage {stage.name} failed on {where}: {type(error).__name__}: {error}"
         ) from error
-    made.write_part(part, *split(stage, given, result))
-    return part
 
 
 def _run_whole(stage: Stage, parent: Manifest, made: Manifest, todo: list[str]) -> None:
@@ -75,7 +81,7 @@ def _run_whole(stage: Stage, parent: Manifest, made: Manifest, todo: list[str]) 
         return
     columns = list(dict.fromkeys((stage.row_id, *stage.reads)))
     given = parent.read(columns=columns)
-    result = stage.open(made.root / "media")(given)
+    result = _transform(stage, stage.open(made.root / "media"), given, "the whole table")
     assert result.num_rows == given.num_rows, f"{stage.name} lost or invented rows"
     verdicts = [*stage.adds.names, REJECT_REASON.name]
     start = 0

@@ -7,6 +7,7 @@ from a seed: the posts, what the platform says about them, and every frame.
 import json
 import logging
 import multiprocessing
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -64,8 +65,8 @@ class Studio(PostSource):
     withdrawn_fraction: float = Field(default=0.03, ge=0, le=0.1)
     """Posts whose makers took them back after the export."""
 
-    workers: int = Field(default=1, ge=1)
-    """Processes that render when the posts are read."""
+    workers: int = Field(default=0, ge=0)
+    """Processes that render when the posts are read; 0 takes one per available core."""
 
     @field_validator("actions")
     @classmethod
@@ -82,7 +83,10 @@ class Studio(PostSource):
             EngineError: A worker died.
         """
         files = render_studio(
-            self, workplace, self.workers, lambda done, total: progress("studio", done, total)
+            self,
+            workplace,
+            self.workers or len(os.sched_getaffinity(0)),
+            lambda done, total: progress("studio", done, total),
         )
         archive = Archive(posts=files.posts, platform="studio")
         yield from archive.tables(workplace, rows_per_table, progress)
