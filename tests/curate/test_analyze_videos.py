@@ -11,6 +11,7 @@ from tests.video.films import film
 
 from hashtag2action.curate.analyze_videos import AnalyzeVideos, Pace
 from hashtag2action.curate.stage import split
+from hashtag2action.vision.fingerprint import NUM_CROPS
 from hashtag2action.vision.persons import Yolox
 
 
@@ -156,7 +157,7 @@ def test_a_turned_copy_has_the_fingerprint_of_its_upright_original(tmp_path: Pat
     sideways = [np.rot90(frame, -1) for frame in frames]
     turned = film(tmp_path / "turned.mp4", sideways, rotation_deg=90, options={"crf": "5"})
     one, other = analyze([upright, turned])["fingerprints"].to_pylist()
-    hashes = [np.frombuffer(data, "<u8").reshape(-1, 2, 4)[:, 0] for data in (one, other)]
+    hashes = [np.frombuffer(data, "<u8").reshape(-1, 2, NUM_CROPS)[:, 0] for data in (one, other)]
     assert np.bitwise_count(hashes[0] ^ hashes[1]).mean() < 6
 
 

@@ -42,9 +42,11 @@ class Match:
 class FingerprintMatcher(Config):
     """When two clips are copies."""
 
-    max_distance: float = 8.0
-    """Largest mean distance of the pictures, bits of 64. Chosen: copies lie below 6, pictures of
-    other places above 10."""
+    max_distance: float = 9.0
+    """Largest mean distance of the pictures where movement bears witness, bits of 64."""
+    max_still_distance: float = 3.0
+    """Largest mean distance of the pictures where nothing moves. Chosen: sky above, ground below is
+    many a landscape."""
     max_movement_distance: float = 16.0
     """Largest mean distance of the movements of many moments; of n moments 1 - 1 / sqrt(n) of it is
     let pass. Chosen: chance is 32, but one person doing one thing twice may fall in step."""
@@ -83,10 +85,10 @@ class FingerprintMatcher(Config):
             self.same_movement_distance,
             self.max_movement_distance * (1 - 1 / np.sqrt(np.maximum(counts[1], 1))),
         )
-        is_copy = (
-            (counts[0] >= self.min_shared)
-            & (means[0] <= self.max_distance)
-            & ((counts[1] < self.min_shared) | (means[1] <= allowed))
+        is_copy = (counts[0] >= self.min_shared) & np.where(
+            counts[1] >= self.min_shared,
+            (means[0] <= self.max_distance) & (means[1] <= allowed),
+            means[0] <= self.max_still_distance,
         )
         if not is_copy.any():
             return None

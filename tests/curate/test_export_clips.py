@@ -1,0 +1,70 @@
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from tests.video.films import film, number_of, numbered_frames
+
+from hashtag2action.curate.export_clips import ExportClips, safe_name
+from hashtag2action.video.decode import decode_at
+from hashtag2action.video.probe import probe_video
+
+
+def export(stage: ExportClips, media: Path, **row: Any) -> dict[str, Any]:
+    values = {
+        "clip_id": "a-000",
+        "hashtag": "squat",
+        "video_sha256": "abc",
+        "start_s": 0.4,
+        "end_s": 1.2,
+    }
+    return stage.open(media)(pa.Table.from_pylist([values | row])).to_pylist()[0]
+
+
+def test_a_clip_holds_exactly_its_span(tmp_path: Path):
+    source = film(tmp_path / "a.mp4", numbered_frames(50, 128, 96), options={"crf": "10"})
+    row = export(ExportClips(short_side_px=64), tmp_path / "media", video_path=str(source))
+    clip = tmp_path / "media" / row["path"]
+    assert row["reject_reason"] is None
+    assert row["path"] == "squat/a-000.mp4"
+    assert (row["clip_start_s"], row["clip_end_s"]) == (0.0, pytest.approx(0.8))
+    assert row["clip_sha256"] == hashlib.sha256(clip.read_bytes()).hexdigest()
+    info = probe_video(clip)
+    assert (info.num_frames_promised, info.width_px, info.height_px) == (20, 64, 84)
+    frames = decode_at(clip, np.arange(20) / 25 + 0.01)
+    assert [round(number_of(frame)) for frame in frames] == list(range(10, 30))
+
+
+def test_spans_write_nothing(tmp_path: Path):
+    row = export(ExportClips(format="spans"), tmp_path / "media", video_path="/films/a.mp4")
+    assert row["path"] == "/films/a.mp4"
+    assert (row["clip_start_s"], row["clip_end_s"], row["clip_sha256"]) == (0.4, 1.2, "abc")
+    assert not (tmp_path / "media").exists()
+
+
+def test_small_odd_and_rotated_sources_become_upright_and_even(tmp_path: Path):
+    frames = numbered_frames(50, 65, 97)
+    source = film(tmp_path / "a.webm", frames, codec="libvpx-vp9")
+    row = export(ExportClips(), tmp_path / "media", video_path=str(source))
+    info = probe_video(tmp_path / "media" / row["path"])
+    assert (info.width_px, info.height_px) == (96, 64)
+    turned = film(tmp_path / "b.mp4", numbered_frames(50), rotation_deg=90)
+    row = export(ExportClips(), tmp_path / "media", video_path=str(turned), clip_id="b-000")
+    info = probe_video(tmp_path / "media" / row["path"])
+    assert (info.width_px, info.height_px, info.rotation_deg) == (64, 96, 0)
+
+
+def test_a_source_that_is_gone_costs_its_row(tmp_path: Path):
+    row = export(ExportClips(), tmp_path / "media", video_path=str(tmp_path / "gone.mp4"))
+    assert row["reject_reason"].startswith("unreadable:")
+    assert row["path"] is None
+
+
+def test_names_are_safe_and_differ():
+    assert safe_name("squat-01_a") == "squat-01_a"
+    names = ["../../etc/passwd", "a/b", "a\\b", "a b", "A-B", "a-b", "", "häkeln", "x" * 500]
+    safe = [safe_name(name) for name in names]
+    assert len(set(safe)) == len(names)
+    assert all("/" not in name and "." not in name and len(name) < 100 for name in safe)
