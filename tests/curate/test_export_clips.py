@@ -25,7 +25,7 @@ def export(stage: ExportClips, media: Path, **row: Any) -> dict[str, Any]:
 
 def test_a_clip_holds_exactly_its_span(tmp_path: Path):
     source = film(tmp_path / "a.mp4", numbered_frames(50, 128, 96), options={"crf": "10"})
-    row = export(ExportClips(short_side_px=64), tmp_path / "media", video_path=str(source))
+    row = export(ExportClips(short_side_px=64, crf=5), tmp_path / "media", video_path=str(source))
     clip = tmp_path / "media" / row["path"]
     assert row["reject_reason"] is None
     assert row["path"] == "squat/a-000.mp4"

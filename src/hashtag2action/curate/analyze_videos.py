@@ -60,11 +60,11 @@ class AnalyzeVideos(Stage):
     """Where scenes begin."""
     persons: AnyPersonDetector | None = BlazePose()
     """Who looks for persons; null leaves the person columns empty."""
-    person_samples_per_s: float = Field(2.0, gt=0)
+    person_samples_per_s: float = Field(default=2.0, gt=0)
     """Pictures per second shown to the person detector; the first of a scene come faster."""
-    person_long_side_px: int = Field(416, ge=64)
+    person_long_side_px: int = Field(default=416, ge=64)
     """Longer side of these pictures; larger ones are scaled down. Source: YOLOX-nano's input."""
-    min_decoded_fraction: float = Field(0.9, ge=0, le=1)
+    min_decoded_fraction: float = Field(default=0.9, ge=0, le=1)
     """Least share of the promised frames; below it a video counts as truncated. Chosen: edit lists
     may hide a second of frames, broken downloads lack more."""
 

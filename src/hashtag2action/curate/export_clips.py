@@ -40,14 +40,14 @@ class ExportClips(Stage):
     format: Literal["reencode", "spans"] = "reencode"
     """`reencode`: an mp4 per clip, `path` relative to the stage's media folder. `spans`: nothing is
     written, `path` is the source's."""
-    short_side_px: int = Field(256, ge=2)
+    short_side_px: int = Field(default=256, ge=2)
     """Shorter side of the clips; smaller sources keep their size. Source: arXiv:2303.16727 section
     5 resizes to 320 for its largest model; 256 gives 224 pixel crops room."""
-    crf: int = Field(23, ge=0, le=51)
+    crf: int = Field(default=23, ge=0, le=51)
     """Constant rate factor of libx264. Source: its default."""
     preset: str = "veryfast"
     """Speed of libx264. Chosen: half the time of its default, a tenth more bytes."""
-    gop: int = Field(16, ge=1)
+    gop: int = Field(default=16, ge=1)
     """Largest distance of key frames, in frames. Chosen: training decodes 16 frames from anywhere;
     on average 8 more are decoded on the way there."""
 

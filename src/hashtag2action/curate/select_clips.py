@@ -31,17 +31,17 @@ class SelectClips(Stage):
 
     scenes: Literal["longest", "all"] = "longest"
     """Which scenes of a video are taken. Source: the Hashtag2Action paper keeps the longest."""
-    min_duration_s: float = Field(1.0, ge=0)
+    min_duration_s: float = Field(default=1.0, ge=0)
     """Shortest clip. Chosen: 16 frames, every second one, at 30 frames per second."""
-    max_duration_s: float = Field(60.0, gt=0)
+    max_duration_s: float = Field(default=60.0, gt=0)
     """Longest clip. Chosen: one take longer than this is a talk, not an action."""
-    min_person_fraction: float = Field(1 / 3, ge=0, le=1)
+    min_person_fraction: float = Field(default=1 / 3, ge=0, le=1)
     """Least share of sampled frames that show a person."""
-    min_motion: float = Field(0.3, ge=0)
+    min_motion: float = Field(default=0.3, ge=0)
     """Least mean change of luma over 0.1 s, 0 to 255. Chosen: an encoder's noise lies below."""
-    max_still_fraction: float = Field(0.9, ge=0, le=1)
+    max_still_fraction: float = Field(default=0.9, ge=0, le=1)
     """Largest share of time in which nothing moves: photographs, slideshows, title cards."""
-    max_black_fraction: float = Field(0.5, ge=0, le=1)
+    max_black_fraction: float = Field(default=0.5, ge=0, le=1)
     """Largest share of black frames."""
 
     def open(self, media: Path) -> Transform:

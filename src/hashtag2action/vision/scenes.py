@@ -82,24 +82,24 @@ class SceneSignals:
 class SceneDetector(Config):
     """Thresholds of the scene detector."""
 
-    cut_threshold: float = Field(20.0, gt=0)
+    cut_threshold: float = Field(default=20.0, gt=0)
     """Least adaptive change of a cut, gray levels. Chosen: on composed shorts every value from 15
     to 25 gives the same cuts."""
-    motion_weight: float = Field(1.5, ge=0)
+    motion_weight: float = Field(default=1.5, ge=0)
     """How many times the change around it is taken off a change."""
-    motion_window_frames: int = Field(5, ge=1)
+    motion_window_frames: int = Field(default=5, ge=1)
     """Frames on either side whose mean change counts as motion."""
     dissolves: bool = True
     """Look for dissolves and fades."""
-    dissolve_threshold: float = Field(20.0, gt=0)
+    dissolve_threshold: float = Field(default=20.0, gt=0)
     """Least change between the two ends of a dissolve, in tiny luma, 0 to 255."""
-    max_mix_error: float = Field(0.25, gt=0, lt=1)
+    max_mix_error: float = Field(default=0.25, gt=0, lt=1)
     """Largest distance of a frame from the line between the ends, as a share of their change.
     Chosen: of composed dissolves 0.2 finds 90 % and 0.25 94 %; from 0.3 on motion is taken for
     one."""
-    max_end_likeness: float = Field(0.6, gt=0, le=1)
+    max_end_likeness: float = Field(default=0.6, gt=0, le=1)
     """Largest correlation of the two ends: light that changes in one scene is no dissolve."""
-    min_scene_s: float = Field(0.2, ge=0)
+    min_scene_s: float = Field(default=0.2, ge=0)
     """Of two transitions closer than this, the stronger stays."""
 
     def find(self, signals: SceneSignals, times_s: np.ndarray) -> list[Transition]:
