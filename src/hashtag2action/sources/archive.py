@@ -63,11 +63,16 @@ class Archive(PostSource):
             hash_ids=self.hash_ids,
             root=(self.videos or self.posts.parent).resolve(),
         )
-        rows = (reader.read(f"row-{number}", values) for number, values in _read(self.posts))
+        rows = (reader.read(f"row-{number}", values) for number, values in read_rows(self.posts))
         yield from pack(rows, rows_per_table)
 
 
-def _read(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Yield the rows of a table with their numbers from 1; a string says why a row has no fields.
+
+    Raises:
+        SourceError: The file is of an unknown kind, or not readable at all.
+    """
     readers = {
         ".jsonl": _read_jsonl,
         ".csv": _read_csv,

@@ -41,7 +41,7 @@ _CONTROL = dict.fromkeys(
         *range(0xFFF9, 0xFFFC),
     ]
 )
-_BREAKS = dict.fromkeys((*range(9, 14), 133, 8232, 8233), " ")
+_SHOWN = _CONTROL | dict.fromkeys((*range(0x09, 0x0E), 0x85, 0x2028, 0x2029), " ")
 MAX_HASHTAGS = 200
 """Most tags of a post that is read (chosen: the most in 17,000 real posts is below 50)."""
 MAX_HASHTAG_CHARS = 150
@@ -77,7 +77,7 @@ def normalize_hashtag(text: str) -> str:
 
 def without_controls(text: str) -> str:
     """Drop what is not shown or turns the direction of text, and surrogates; breaks become ' '."""
-    return text.translate(_CONTROL | _BREAKS)
+    return text.translate(_SHOWN)
 
 
 def clean_description(text: str) -> str:

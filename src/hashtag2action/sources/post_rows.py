@@ -6,6 +6,7 @@ be read gives the row its `reject_reason`, and never an exception.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,8 @@ class RowReader:
     root: Path | None = None
     """Folder that files must lie in; None: the source has no files."""
     needs_license: bool = False
-    """Reject rows that name a file and no licence or consent: they stop at metadata."""
+    """Reject rows without a licence or consent note, and drop their file: metadata is all that is
+    kept of them."""
 
     def read(self, name: str, values: dict[str, Any] | str) -> dict[str, Any]:
         """Return POST values and `reject_reason`.
@@ -78,22 +80,24 @@ class RowReader:
         if isinstance(values, str):
             return {**row, "reject_reason": f"bad_row:{values}"}
         reason = None
-        for column in POST:
-            given = values.get(self.columns.get(column.name, ""))
+        for column, reader in self._readers.items():
+            given = values.get(self.columns[column])
             if given is None or given == "" or given != given:  # noqa: PLR0124 - NaN: unsaid
                 continue
             try:
-                row[column.name] = self._value(column, given)
+                row[column] = reader(given)
             except (ValueError, TypeError, OverflowError, OSError, RecursionError) as fault:
-                reason = reason or f"bad_row:{column.name}: {fault}"
+                reason = reason or f"bad_row:{column}: {fault}"
         if row["post_id"] == name and reason is None:
             reason = f"bad_row:no {self.columns['post_id']}"
-        if reason is None and self.needs_license and not row.get("license"):
-            reason = "no_license"
+        if self.needs_license and not row.get("license"):
+            row["file"] = None
+            reason = reason or "no_license"
         return {**row, "reject_reason": reason}
 
-    def _value(self, column: pa.Field, given: Any) -> Any:
-        readers: dict[str, Callable[[Any], Any]] = {
+    @cached_property
+    def _readers(self) -> dict[str, Callable[[Any], Any]]:
+        own: dict[str, Callable[[Any], Any]] = {
             "post_id": self._post_id,
             "hashtags": hashtags,
             "description": lambda text: clean_description(str(text)),
@@ -102,8 +106,8 @@ class RowReader:
             "creator": lambda user: hash_creator(str(user), self.salt),
             "file": self._inside,
         }
-        reader = readers.get(column.name, whole if column.type == pa.int64() else _text)
-        return reader(given)
+        kinds = {column.name: whole if column.type == pa.int64() else _text for column in POST}
+        return {name: own.get(name, kinds[name]) for name in POST.names if name in self.columns}
 
     def _post_id(self, given: Any) -> str:
         post_id = identifier(given)

@@ -14,7 +14,7 @@ import httpx
 from pydantic import Field
 
 from hashtag2action.config import Config, key_of
-from hashtag2action.errors import SourceError
+from hashtag2action.sources.cell_pages import CellPages, cell_key
 from hashtag2action.sources.page_store import PageStore
 from hashtag2action.sources.paid_client import Clock, PaidClient, SystemClock
 from hashtag2action.sources.post_rows import RESEARCH_API_COLUMNS, RowReader
@@ -93,8 +93,7 @@ class ResearchSearch:
             columns=ANSWER_COLUMNS,
             hash_ids=config.hash_ids,
         )
-        self._walks: dict[QueryCell, Iterator[Page]] = {}
-        self._num_given: dict[QueryCell, int] = {}
+        self._pages = CellPages(self._walk)
 
     def __enter__(self) -> Self:
         return self
@@ -123,19 +122,7 @@ class ResearchSearch:
             QuotaExhaustedError: The page is not on disk and today's quota is used up.
             SourceError: The platform refuses, or cannot be reached.
         """
-        if cell not in self._walks:
-            self._walks[cell] = self._walk(cell)
-            # A walk that an error ended is taken up again: what it gave before is on disk.
-            for _ in range(self._num_given.get(cell, 0)):
-                next(self._walks[cell])
-        try:
-            page = next(self._walks[cell], None)
-        except SourceError:
-            del self._walks[cell]
-            raise
-        assert page is not None, "nothing more comes after a cell's last page"
-        self._num_given[cell] = page.number + 1
-        return page
+        return self._pages.next_page(cell)
 
     def recheck(self, post_ids: Iterable[str]) -> list[str]:
         """Look posts up again that were not seen for `recheck_days`, and withdraw those gone.
@@ -162,7 +149,7 @@ class ResearchSearch:
 
     def _walk(self, cell: QueryCell) -> Iterator[Page]:
         config = self._config
-        key = key_of("cell", config.video_lengths, config.salt, _spelled(cell))
+        key = cell_key(self.platform, cell, config.video_lengths, config.salt)
         query = tagged(cell.hashtag, cell.region, config.video_lengths)
         walk = WindowWalk(query, cell.start_day, cell.end_day)
         seen: set[str] = set()
@@ -204,7 +191,3 @@ class ResearchSearch:
             row["creator"] = video.get("creator")
             rows.append(row)
         return rows
-
-
-def _spelled(cell: QueryCell) -> list[str | None]:
-    return [cell.hashtag, cell.region, cell.start_day.isoformat(), cell.end_day.isoformat()]
