@@ -5,8 +5,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hashtag2action.config import read_yaml
 from hashtag2action.errors import ConfigError, SourceError
 from hashtag2action.sources.archive import Archive
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
 
 def read(source: Archive, rows_per_table: int = 100) -> list[dict]:
@@ -126,3 +129,32 @@ def test_shorts_archive_loads_whole(shared) -> None:
     rows = read(Archive(posts=shared("data/shorts/posts.jsonl")))
     assert len(rows) == 160
     assert all(row["reject_reason"] is None for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "posts", "num_rows"),
+    [
+        ("trending_2020", "trending_2020.jsonl", 1_000),
+        ("creators_2020", "creators_2020.csv", 12_559),
+        ("vietnam_2025", "vietnam_2025.csv", 4_000),
+    ],
+)
+def test_real_archives_load_without_loss(shared, recipe: str, posts: str, num_rows: int) -> None:
+    path = shared(f"data/metadata/{posts}")
+    settings = read_yaml(RECIPES / "mine" / f"{recipe}.yaml")["source"]
+    rows = read(Archive(**settings, posts=path), 5_000)
+    assert len(rows) == num_rows
+    assert [row for row in rows if row["reject_reason"]] == []
+    for column in ("created_unix_s", "num_views", "creator"):
+        assert all(row[column] is not None for row in rows)
+    assert sum(len(row["hashtags"] or ()) for row in rows) > num_rows / 2
+
+
+def test_rows_kept_and_rejected_are_the_rows_given(tmp_path: Path) -> None:
+    path = tmp_path / "posts.csv"
+    path.write_text('id,view_count\n1,541.2K\n2,"1,2 Mio"\n3,1.3M\n')
+    rows = read(Archive(posts=path))
+    assert [row["num_views"] for row in rows] == [541_200, None, 1_300_000]
+    assert rows[1]["reject_reason"] == (
+        "bad_row:num_views: expected a whole number such as 1234 or 1.2M, found '1,2 Mio'"
+    )

@@ -30,6 +30,8 @@ _NAME_FIELDS = ("name", "hashtag_name", "hashtagName", "title", "tag")
 
 def _shown(given: Any) -> str:
     """Return the start of a value for a message, with nothing in it that is not printable."""
+    if isinstance(given, int) and given.bit_length() > 1_000:
+        return f"a number of {given.bit_length():,} bits"
     return ascii(str(given)[:40])
 
 
