@@ -34,7 +34,9 @@ def test_a_clip_holds_exactly_its_span(tmp_path: Path):
     info = probe_video(clip)
     assert (info.num_frames_promised, info.width_px, info.height_px) == (20, 64, 84)
     frames = decode_at(clip, np.arange(20) / 25 + 0.01)
-    assert [round(number_of(frame)) for frame in frames] == list(range(10, 30))
+    numbers = np.array([number_of(frame) for frame in frames])
+    assert np.abs(numbers - np.arange(10, 30)).max() < 0.9
+    assert np.diff(numbers).min() > 0.4
 
 
 def test_spans_write_nothing(tmp_path: Path):
