@@ -47,7 +47,8 @@ class FinetuningData(TrainingData):
 class Finetune(Training):
     """Teach a network to tell classes of clips apart."""
 
-    data: FinetuningData
+    # Narrower than the base's, which is sound because configs are frozen.
+    data: FinetuningData  # pyright: ignore[reportIncompatibleVariableOverride]
     """Labelled clips."""
 
     init: Path | None
