@@ -1,42 +1,4 @@
-import pytest
-
-from hashtag2action.hashtags.seeds import class_names, seed_tags, tag_forms, words
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("BabyCrawling", ["baby", "crawling"]),
-        ("brush_hair", ["brush", "hair"]),
-        ("YoYo", ["yo", "yo"]),
-        ("TaiChi", ["tai", "chi"]),
-        ("archery", ["archery"]),
-        ("massaging person's head", ["massaging", "person", "s", "head"]),
-    ],
-)
-def test_class_names_split_into_words(name: str, expected: list[str]) -> None:
-    assert words(name) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "form"),
-    [
-        ("PushUps", "pushups"),
-        ("pushup", "pushups"),
-        ("BabyCrawling", "babycrawling"),
-        ("running on treadmill", "runontreadmill"),
-        ("wave", "waves"),
-        ("biking", "bike"),
-        ("swimming", "swim"),
-        ("dancing", "dance"),
-    ],
-)
-def test_forms_hold_the_tag_a_creator_would_write(name: str, form: str) -> None:
-    assert form in tag_forms(name)
-
-
-def test_sentences_make_no_tags() -> None:
-    assert tag_forms("Bending something so that it deforms") == []
+from hashtag2action.hashtags.seeds import candidates, class_names
 
 
 def test_vocabularies_ship_whole() -> None:
@@ -45,6 +7,31 @@ def test_vocabularies_ship_whole() -> None:
 
 
 def test_own_groups_win_over_class_lists() -> None:
-    seeds = seed_tags(["ucf101"], {"press-ups": ["pushups"]})
-    assert seeds["pushups"] == ("press-ups", "recipe")
-    assert seeds["babycrawling"] == ("babycrawling", "ucf101: BabyCrawling")
+    found = candidates(["ucf101"], {"press-ups": ["pushups"]}, {})
+    assert found["pushups"].action_group == "press-ups"
+    assert found["pushups"].origin == "recipe"
+    assert found["babycrawling"].origin == "ucf101: BabyCrawling"
+
+
+def test_one_action_of_several_lists_is_one_group() -> None:
+    found = candidates(["ucf101", "hmdb51", "kinetics400"], {}, {})
+    assert found["pushups"].action_group == found["pushup"].action_group
+
+
+def test_what_several_groups_generalize_to_is_a_group_of_its_own() -> None:
+    found = candidates(["kinetics400"], {}, {})
+    assert found["dancing"].action_group == "dancing"
+    assert "generalization" in found["dancing"].principles
+
+
+def test_a_taxonomy_specifies_groups_in_any_script() -> None:
+    found = candidates([], {"dance": ()}, {"dance": ["cha cha", "танго"], "cooking": ["baking"]})
+    assert found["chachadance"].action_group == "dance"
+    assert found["танго"].principles == ("specification",)
+    assert "baking" not in found
+
+
+def test_every_visible_tag_of_the_paper_that_is_a_form_of_a_class_is_proposed(shared) -> None:
+    listed = shared("labels/h2a_hashtags_first89.txt").read_text(encoding="utf-8").split()
+    found = candidates(["ucf101", "hmdb51", "kinetics400"], {}, {})
+    assert sum(tag.lstrip("#") in found for tag in listed) >= 39

@@ -1,85 +1,134 @@
-"""Count candidate tags in posts already at hand, and keep those with enough evidence."""
+"""From a vocabulary of actions to the hashtags worth collecting: the recipe and its two ways.
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+An archive of posts at hand is counted (`counted`); a platform that can be searched is asked round
+by round, as long as the budget lasts (`live`). Both end in a hashtags manifest, kept and rejected,
+each tag with its evidence and the rejected ones with a reason.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, ClassVar
 
-import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from hashtag2action.config import Config, dump, key_of
+from hashtag2action.config import dump, key_of
 from hashtag2action.errors import ConfigError
-from hashtag2action.hashtags.seeds import Vocabulary, seed_tags
+from hashtag2action.hashtags.counted import OnProgress, Wanted, count_archive
+from hashtag2action.hashtags.curated import judge_by
+from hashtag2action.hashtags.forms import Candidate, shipped_sensitive, shipped_taxonomy
+from hashtag2action.hashtags.live import search_platform
+from hashtag2action.hashtags.loop import Budget, Judge
+from hashtag2action.hashtags.seeds import Vocabulary, candidates
+from hashtag2action.hashtags.verdicts import Thresholds
 from hashtag2action.manifest import Manifest
-from hashtag2action.records import HASHTAG, REJECT_REASON
 from hashtag2action.sources.archive import Archive
+from hashtag2action.sources.base import normalize_hashtag
+from hashtag2action.sources.research_api import ResearchApi
+from hashtag2action.sources.youtube import YouTube
 
-OnProgress = Callable[[str, int, int], None]
-"""Called with a stage's name, rows done and rows in all."""
+PAPER_MIN_VIEWS = 5_000_000
+"""Views a tag needs on the whole platform. Source: the Hashtag2Action paper."""
 
 
-class MineConfig(Config):
+class MineConfig(Thresholds):
     """From a vocabulary of actions to the hashtags worth collecting."""
 
-    source: Archive
-    """Posts to count in."""
+    runtime_fields: ClassVar[tuple[str, ...]] = ("curations",)
+
+    source: Annotated[Archive | ResearchApi | YouTube, Field(discriminator="kind")]
+    """Posts to count in, or a platform to ask."""
     vocabularies: tuple[Vocabulary, ...] = ("ucf101", "hmdb51", "kinetics400")
     """Class lists whose names become candidate tags."""
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Action groups of one's own: group -> further tags."""
-    min_posts: Annotated[int, Field(ge=1)] = 3
-    """Fewest posts that must carry a tag (chosen: below it nothing can be said of a tag)."""
-    min_creators: Annotated[int, Field(ge=1)] = 2
-    """Fewest creators: the reach of a single one says nothing about an action."""
-    min_views: Annotated[int, Field(ge=0)] = 0
-    """Fewest views of all posts with the tag. The paper asks for 5,000,000 per tag on the whole
-    platform; an archive holds a sample of it, so the default asks for none."""
+    taxonomy: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Actions under an action of the groups or class lists: umbrella -> actions under it."""
+    use_shipped_taxonomy: bool = True
+    """Whether the taxonomy that ships is laid under `taxonomy`."""
+    sensitive: tuple[str, ...] = ()
+    """Further tags never to collect."""
+    allow_sensitive: tuple[str, ...] = ()
+    """Shipped sensitive tags to collect all the same."""
+    find_companions: bool = False
+    """Whether tags that stand beside candidates in an archive are weighed, too; on a platform they
+    always are."""
+    budget: Budget | None = None
+    """How much a platform is asked; an archive needs none."""
+    curations: tuple[Path, ...] = ()
+    """Folders of `h2a curate` runs over posts gathered here: what they kept is how much tags are
+    worth. Read when a round ends, never for rounds that are over."""
+
+    @model_validator(mode="after")
+    def _platform_has_a_budget(self) -> "MineConfig":
+        if not isinstance(self.source, Archive) and self.budget is None:
+            raise ValueError("a platform is asked within a budget: give budget.first_day and so on")
+        return self
+
+    def thresholds(self) -> Thresholds:
+        """Return the thresholds in force: on a platform, the paper's on views."""
+        values = {name: getattr(self, name) for name in Thresholds.model_fields}
+        if "min_views" not in self.model_fields_set and not isinstance(self.source, Archive):
+            values["min_views"] = PAPER_MIN_VIEWS
+        return Thresholds(**values)
+
+    def resolved_taxonomy(self) -> dict[str, tuple[str, ...]]:
+        """Return the taxonomy in force."""
+        return {**(shipped_taxonomy() if self.use_shipped_taxonomy else {}), **self.taxonomy}
+
+    def resolved_sensitive(self) -> dict[str, str]:
+        """Return the sensitive tags in force, with why."""
+        listed = shipped_sensitive() | {
+            normalize_hashtag(tag): "listed in the recipe" for tag in self.sensitive
+        }
+        allowed = {normalize_hashtag(tag) for tag in self.allow_sensitive}
+        return {tag: why for tag, why in listed.items() if tag not in allowed}
 
 
-@dataclass
-class _Evidence:
-    num_posts: int = 0
-    num_views: int = 0
-    creators: set[str] = field(default_factory=set)
-    regions: set[str] = field(default_factory=set)
-
-
-def mine(config: MineConfig, out: Path, progress: OnProgress) -> Manifest:
+def mine(
+    config: MineConfig, out: Path, progress: OnProgress, judge: Judge | None = None
+) -> Manifest:
     """Write the hashtags manifest: kept and rejected tags, each with its evidence and reason.
+
+    Args:
+        config: The recipe.
+        out: Folder of the run.
+        progress: Told how far it is.
+        judge: Says which posts survive curation, in place of `config.curations`.
 
     Raises:
         ConfigError: There is no candidate tag.
-        SourceError: The posts cannot be read.
+        SourceError: The posts cannot be read, or the platform refuses.
+        QuotaExhaustedError: The platform gives no more today; run the same command to go on.
         ManifestError: The folder was made with another configuration.
+        MissingExtraError: The extra [mine] is not installed.
     """
-    seeds = seed_tags(config.vocabularies, config.groups)
-    if not seeds:
-        raise ConfigError("no candidate tags: give vocabularies or groups")
+    pool = candidate_pool(config)
     manifest = Manifest(out / "01-mine_hashtags")
     settings = config.key_fields()
     manifest.begin("mine_hashtags", key_of("mine_hashtags", settings), "", settings)
     if manifest.is_finished:
         return manifest
     dump(config, out / "config.yaml")
-    evidence = {tag: _Evidence() for tag in seeds}
-    num_posts = 0
-    for table in config.source.tables(out / "source", 1000, progress):
-        for post in table.to_pylist():
-            _count(post, evidence)
-        num_posts += table.num_rows
-        progress("mine_hashtags", num_posts, num_posts)
-    rows = [_row(tag, *seeds[tag], found) for tag, found in evidence.items()]
-    rows.sort(key=lambda row: (-row["num_posts"], row["hashtag"]))
-    reasons = [_reason(row, config) for row in rows]
-    table = pa.Table.from_pylist(rows, schema=HASHTAG)
-    table = table.append_column(REJECT_REASON, pa.array(reasons, pa.string()))
-    keep = pa.array([reason is None for reason in reasons], pa.bool_())
-    drop = pa.array([reason is not None for reason in reasons], pa.bool_())
-    kept = table.filter(keep).drop_columns([REJECT_REASON.name])
-    manifest.write_part("part-00000", kept, table.filter(drop))
-    manifest.finish(len(rows))
+    wanted = Wanted(pool, config.resolved_sensitive(), config.thresholds())
+    if isinstance(config.source, Archive):
+        count_archive(config.source, wanted, config.find_companions, manifest, progress)
+        return manifest
+    assert config.budget is not None, "the recipe was checked"
+    judge = judge or judge_by(config.curations)
+    search_platform(config.source, config.budget, wanted, judge, manifest, progress)
     return manifest
+
+
+def candidate_pool(config: MineConfig) -> Mapping[str, Candidate]:
+    """Return the candidate tags of a recipe.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    pool = candidates(config.vocabularies, config.groups, config.resolved_taxonomy())
+    if not pool:
+        raise ConfigError("no candidate tags: give vocabularies or groups")
+    return pool
 
 
 def mined_hashtags(run: Path) -> tuple[str, ...]:
@@ -87,36 +136,3 @@ def mined_hashtags(run: Path) -> tuple[str, ...]:
     return tuple(
         Manifest(run / "01-mine_hashtags").read(columns=["hashtag"])["hashtag"].to_pylist()
     )
-
-
-def _count(post: dict[str, Any], evidence: dict[str, _Evidence]) -> None:
-    if post["reject_reason"] is not None:
-        return
-    for tag in set(post["hashtags"] or ()) & evidence.keys():
-        found = evidence[tag]
-        found.num_posts += 1
-        found.num_views += post["num_views"] or 0
-        found.creators.add(post["creator"] or "")
-        found.regions.add(post["region"] or "")
-
-
-def _row(tag: str, group: str, origin: str, found: _Evidence) -> dict[str, Any]:
-    return {
-        "hashtag": tag,
-        "action_group": group,
-        "origin": origin,
-        "num_posts": found.num_posts,
-        "num_creators": len(found.creators - {""}),
-        "num_views": found.num_views,
-        "num_regions": len(found.regions - {""}),
-    }
-
-
-def _reason(row: dict[str, Any], config: MineConfig) -> str | None:
-    if row["num_posts"] < config.min_posts:
-        return "too_few_posts"
-    if row["num_creators"] < config.min_creators:
-        return "too_few_creators"
-    if row["num_views"] < config.min_views:
-        return "too_few_views"
-    return None

@@ -1,0 +1,383 @@
+"""The adaptive loop: a budget of requests spent where new, unique, usable posts are expected.
+
+Every request goes to the arm (tag, region, window of days) with the largest draw of
+
+    rows of the next page x share of them that is new x share of those that is usable
+
+each factor drawn from what is believed of it (Thompson sampling). After a round a sample of the
+new posts is judged, tags are proposed from the posts, and spent arms are closed.
+
+State follows from the pages and the verdicts, which are both on disk: a run that was stopped walks
+through them again, unpaid, and goes on. What does not belong here: which tags are kept (verdicts).
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from hashtag2action.config import Config
+from hashtag2action.hashtags.arms import ROWS_PER_PAGE, Arm, OpenCell, Window, windows
+from hashtag2action.hashtags.forms import Candidate
+from hashtag2action.hashtags.gathered import Gathered, entropy
+from hashtag2action.hashtags.posterior import Share, prior_of
+from hashtag2action.sources.query import MAX_DAYS, PostSearch
+
+logger = logging.getLogger(__name__)
+
+Judge = Callable[[int, Sequence[str]], Mapping[str, bool]]
+"""Given a round and posts, says which of them survive curation; posts it does not know are absent.
+
+The loop assumes that a sample of each round's posts is curated before the next round is planned.
+"""
+
+
+class Budget(Config):
+    """How much may be asked, where, and how it is spread."""
+
+    num_requests: Annotated[int, Field(ge=1)] = 1_000
+    """Requests in all. Source: the Research API allows 1,000 a day."""
+    requests_per_round: Annotated[int, Field(ge=1)] = 20
+    """Requests between two looks at what the posts were worth (chosen: 50 rounds a day)."""
+    first_day: date
+    """First day of the posts asked for."""
+    last_day: date
+    """Last day of the posts asked for."""
+    window_days: Annotated[int, Field(ge=1, le=MAX_DAYS)] = MAX_DAYS
+    """Days asked for at once: short ones spread a tag's posts over time, and cost more."""
+    regions: tuple[str, ...] = ()
+    """Country codes asked for one by one; empty asks for all together."""
+    explore_share: Annotated[float, Field(ge=0, le=1)] = 0.35
+    """Share of a round's requests for tags that were never asked (chosen)."""
+    floor_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of a round's requests for the groups and regions that have least (chosen)."""
+    judged_per_page: Annotated[int, Field(ge=1)] = 20
+    """Posts of each page that are curated to learn what a tag is worth (chosen)."""
+    min_beside_posts: Annotated[int, Field(ge=1)] = 4
+    """Fewest posts beside accepted tags for a tag to be proposed (chosen)."""
+    min_beside_creators: Annotated[int, Field(ge=1)] = 3
+    """Fewest creators of those posts: one creator's spam is not reach."""
+    min_group_npmi: Annotated[float, Field(ge=-1, le=1)] = 0.3
+    """Smallest NPMI of a proposed tag with an action group (chosen)."""
+    promising_yield: Annotated[float, Field(ge=0, le=1)] = 0.4
+    """Yield a tag must be expected to have before anything was asked of it, to be explored."""
+    dry_gain: Annotated[float, Field(ge=0)] = 2.0
+    """New usable posts a request is expected to bring, below which a tag is closed (chosen)."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of every draw."""
+
+    @model_validator(mode="after")
+    def _days_are_in_order(self) -> "Budget":
+        if self.first_day > self.last_day:
+            raise ValueError(f"first_day {self.first_day} is after last_day {self.last_day}")
+        return self
+
+
+@dataclass
+class Round:
+    """What one round did, for the report."""
+
+    number: int
+    num_requests: int = 0
+    num_rows: int = 0
+    num_new: int = 0
+    num_judged: int = 0
+    num_usable: int = 0
+    opened: list[str] = field(default_factory=list)
+    closed: dict[str, str] = field(default_factory=dict)
+    proposed: list[str] = field(default_factory=list)
+    requests_by_hashtag: Counter[str] = field(default_factory=Counter)
+    entropy_groups: float = 0.0
+    entropy_regions: float = 0.0
+    entropy_languages: float = 0.0
+
+
+@dataclass
+class _Page:
+    arm: Arm
+    posts: list[str]
+    """All readable posts of the page, those gathered before among them."""
+
+
+_BASE_YIELD = Share(1.0, 1.0)
+_BASE_FULL = Share(1.0, 1.0)
+_NEW = Share(4.0, 1.0)
+_PRIOR_STRENGTH = 4.0
+_MAX_BESIDE = 3.0
+"""Trials that verdicts on posts of other tags count as, at most: those posts were not drawn from
+the tag's own."""
+
+
+class MiningLoop:
+    """One run of the loop; see the module."""
+
+    def __init__(
+        self,
+        budget: Budget,
+        search: PostSearch,
+        judge: Judge,
+        pool: Mapping[str, Candidate],
+        banned: frozenset[str] = frozenset(),
+    ) -> None:
+        self._banned = banned
+        self.budget = budget
+        self.gathered = Gathered()
+        self.pool: dict[str, Candidate] = dict(pool)
+        self.yields: dict[str, Share] = {}
+        self.yields_beside: dict[str, Share] = {}
+        self.verdicts: dict[str, bool] = {}
+        self.closed: dict[str, str] = {}
+        self.arms: dict[tuple[str, str | None], Arm] = {}
+        self.num_spent = 0
+        self.num_usable_by_group: Counter[str] = Counter()
+        self.num_by_region: Counter[str] = Counter()
+        self._search = search
+        self._judge = judge
+        self._windows = windows(budget.first_day, budget.last_day, budget.window_days)
+        self._window_worth: dict[Window, Share] = {}
+        self._group_pages: Counter[tuple[str, Window]] = Counter()
+        self._group_yields: dict[str, Share] = {}
+        self._probes: dict[tuple[str, int], tuple[Share, Share]] = {}
+        for tag in self.pool:
+            self._add_arms(tag)
+
+    def rounds(self) -> Iterator[Round]:
+        """Spend the budget round by round.
+
+        Raises:
+            QuotaExhaustedError: The platform gives no more today; run again to go on.
+            SourceError: The platform refuses, or cannot be reached.
+        """
+        number = 0
+        while self.num_spent < self.budget.num_requests:
+            rng = np.random.default_rng([self.budget.seed, number])
+            report = Round(number)
+            pages = self._spend(report, rng)
+            if not pages:
+                return
+            self._learn(pages, report, rng)
+            self._propose(report)
+            self._close(report)
+            self._measure(report)
+            yield report
+            number += 1
+
+    def arms_of(self, tag: str) -> list[Arm]:
+        """Return the arms of a tag, one for each region; none for a tag that was no candidate."""
+        regions = self.budget.regions or (None,)
+        return [self.arms[tag, region] for region in regions if (tag, region) in self.arms]
+
+    def _add_arms(self, tag: str) -> None:
+        for region in self.budget.regions or (None,):
+            self.arms[tag, region] = Arm(tag, region, list(self._windows))
+
+    def _spend(self, report: Round, rng: np.random.Generator) -> list[_Page]:
+        pages = []
+        left = min(self.budget.requests_per_round, self.budget.num_requests - self.num_spent)
+        num_explore = round(self.budget.explore_share * left)
+        num_floor = round(self.budget.floor_share * left)
+        while report.num_requests < left:
+            done = report.num_requests
+            arm = None
+            if done < num_explore:
+                arm = self._best([arm for arm in self._open() if self._is_promising(arm)], rng)
+            elif done < num_explore + num_floor:
+                arm = self._best(self._below_floor(), rng)
+            if arm is None:
+                arm = self._best([arm for arm in self._open() if not self._is_fresh(arm)], rng)
+            arm = arm or self._best(self._open(), rng)
+            if arm is None:
+                break
+            pages.append(self._ask(arm, report, rng))
+        return pages
+
+    def _open(self) -> list[Arm]:
+        return [
+            arm for arm in self.arms.values() if arm.hashtag not in self.closed and not arm.is_spent
+        ]
+
+    def _is_fresh(self, arm: Arm) -> bool:
+        return all(one.num_pages == 0 for one in self.arms_of(arm.hashtag))
+
+    def _is_promising(self, arm: Arm) -> bool:
+        """Whether a tag that was never asked may be worth keeping."""
+        if not self._is_fresh(arm):
+            return False
+        _, worth = self._priors(arm)
+        return worth.hits / (worth.hits + worth.misses) >= self.budget.promising_yield
+
+    def _below_floor(self) -> list[Arm]:
+        """Return the arms of the asked-for group, and of the region, that have least so far."""
+        asked = [arm for arm in self._open() if not self._is_fresh(arm)]
+        if not asked:
+            return []
+        groups = {self.pool[arm.hashtag].action_group for arm in asked}
+        poorest = min(groups, key=lambda group: (self.num_usable_by_group[group], group))
+        arms = [arm for arm in asked if self.pool[arm.hashtag].action_group == poorest]
+        if self.budget.regions:
+            least = min(self.budget.regions, key=lambda name: (self.num_by_region[name], name))
+            arms += [arm for arm in asked if arm.region == least]
+        return arms
+
+    def _best(self, arms: list[Arm], rng: np.random.Generator) -> Arm | None:
+        if not arms:
+            return None
+        return max(arms, key=lambda arm: self._drawn_gain(arm, rng))
+
+    def _drawn_gain(self, arm: Arm, rng: np.random.Generator) -> float:
+        full, worth = self._priors(arm)
+        rows, _ = arm.expected_rows(arm.draw_first_page(full, rng))
+        new = arm.newness.draw(_NEW, rng)
+        return rows * new * self.yields.get(arm.hashtag, Share()).draw(worth, rng)
+
+    def _mean_gain(self, arm: Arm) -> float:
+        full, worth = self._priors(arm)
+        rows, _ = arm.expected_rows(arm.mean_first_page(full))
+        usable = self.yields.get(arm.hashtag, Share()).mean(worth)
+        return rows * arm.newness.mean(_NEW) * usable
+
+    def _bin(self, arm: Arm) -> tuple[str, int]:
+        """Return what is known of a tag before it is asked: its principle, and where it stood."""
+        beside = self.gathered.beside.get(arm.hashtag)
+        if beside is None:
+            seen = 0
+        else:
+            seen = beside.regions[arm.region] if arm.region else beside.num_posts
+            seen = min(seen, 4 * len(beside.creators))
+        principle = self.pool[arm.hashtag].principles[0]
+        return principle, min(int(np.log2(1 + seen)), 5)
+
+    def _priors(self, arm: Arm) -> tuple[Share, Share]:
+        full, worth = self._probes.get(self._bin(arm), (Share(), Share()))
+        beside = self.yields_beside.get(arm.hashtag, Share())
+        beside_weight = min(1.0, _MAX_BESIDE / max(beside.num_trials, 1.0))
+        near = Share(beside_weight * beside.hits, beside_weight * beside.misses)
+        mates = self._group_yields.get(self.pool[arm.hashtag].action_group, Share())
+        prior = prior_of([worth], _PRIOR_STRENGTH / 2, _BASE_YIELD)
+        mate = prior_of([mates], min(_PRIOR_STRENGTH, mates.num_trials / 4), prior)
+        prior = Share(prior.hits + mate.hits, prior.misses + mate.misses)
+        return (
+            prior_of([full], _PRIOR_STRENGTH / 2, _BASE_FULL),
+            Share(prior.hits + near.hits, prior.misses + near.misses),
+        )
+
+    def _ask(self, arm: Arm, report: Round, rng: np.random.Generator) -> _Page:
+        bin_before = self._bin(arm)
+        if self._is_fresh(arm):
+            report.opened.append(arm.hashtag)
+        opened = self._cell_for(arm, rng)
+        is_first_page, is_first_window = opened.num_rows == 0, arm.num_pages == 0
+        page = self._search.next_page(opened.cell)
+        group = self.pool[arm.hashtag].action_group
+        new = self.gathered.add(page.rows, arm.hashtag, group, page.page_hash)
+        readable = [row for row in page.rows if row["post_id"] in self.gathered.rows]
+        times = [row["created_unix_s"] for row in readable if row["created_unix_s"] is not None]
+        arm.take(opened, times, len(new), page.is_last)
+        if is_first_page:
+            filled = min(len(page.rows) / ROWS_PER_PAGE, 1.0)
+            window = (opened.cell.start_day, opened.cell.end_day)
+            self._window_worth.setdefault(window, Share()).add(filled, 1.0 - filled, 0.95)
+            if is_first_window:
+                probed = self._probes.setdefault(bin_before, (Share(), Share()))
+                probed[0].add(filled, 1.0 - filled, 0.98)
+        self._group_pages[group, (opened.cell.start_day, opened.cell.end_day)] += 1
+        for post in new:
+            self.num_by_region[self.gathered.rows[post].get("region") or ""] += 1
+        self.num_spent += page.cost
+        report.num_requests += page.cost
+        report.num_rows += len(page.rows)
+        report.num_new += len(new)
+        report.requests_by_hashtag[arm.hashtag] += page.cost
+        return _Page(arm, [row["post_id"] for row in readable])
+
+    def _cell_for(self, arm: Arm, rng: np.random.Generator) -> OpenCell:
+        """Return the cell of an arm's best next page: an open one, or a window now opened.
+
+        The window is drawn: a full one, and one least read by the group's other tags.
+        """
+        full, _ = self._priors(arm)
+        _, opened = arm.expected_rows(arm.mean_first_page(full))
+        if opened is not None:
+            return opened
+        group = self.pool[arm.hashtag].action_group
+        drawn = [
+            self._window_worth.get(window, Share()).draw(Share(1.0, 1.0), rng)
+            / (1 + self._group_pages[group, window])
+            for window in arm.unopened
+        ]
+        return arm.open_window(int(np.argmax(drawn)))
+
+    def _learn(self, pages: list[_Page], report: Round, rng: np.random.Generator) -> None:
+        """Have a sample of the posts of each page judged; what was judged before costs nothing."""
+        samples: list[tuple[Arm, list[str]]] = []
+        for page in pages:
+            num = min(self.budget.judged_per_page, len(page.posts))
+            places = sorted(rng.choice(len(page.posts), num, replace=False)) if num else ()
+            samples.append((page.arm, [page.posts[place] for place in places]))
+        asked = dict.fromkeys(post for _, posts in samples for post in posts)
+        fresh = [post for post in asked if post not in self.verdicts]
+        found = self._judge(report.number, fresh)
+        self.verdicts |= {post: found[post] for post in fresh if post in found}
+        for post in fresh:
+            if post in found:
+                self._learn_beside(self.gathered.rows[post], found[post])
+        for arm, posts in samples:
+            known = [post for post in posts if post in self.verdicts]
+            hits = float(sum(self.verdicts[post] for post in known))
+            misses = len(known) - hits
+            self.yields.setdefault(arm.hashtag, Share()).add(hits, misses)
+            group = self.pool[arm.hashtag].action_group
+            self._group_yields.setdefault(group, Share()).add(hits, misses)
+            kind = self._probes.setdefault(self._bin(arm), (Share(), Share()))
+            kind[1].add(hits, misses, 0.99)
+        report.num_judged = len(fresh)
+        report.num_usable = sum(found.get(post, False) for post in fresh)
+
+    def _learn_beside(self, row: dict[str, Any], is_usable: bool) -> None:
+        """Count a verdict for the post's group, and faintly for the tags that nobody asked for."""
+        self.num_usable_by_group[row["action_group"]] += int(is_usable)
+        for tag in row["hashtags"]:
+            if tag != row["asked_hashtag"]:
+                share = self.yields_beside.setdefault(tag, Share())
+                share.add(float(is_usable), 1.0 - is_usable)
+
+    def _propose(self, report: Round) -> None:
+        """Add tags that stand beside accepted ones often, by several creators, and not by chance."""
+        for tag, beside in self.gathered.beside.items():
+            if (
+                tag in self.pool
+                or tag in self._banned
+                or beside.num_posts < self.budget.min_beside_posts
+            ):
+                continue
+            if len(beside.creators) < self.budget.min_beside_creators:
+                continue
+            group, npmi, _ = self.gathered.lift_of(tag)
+            if npmi < self.budget.min_group_npmi:
+                continue
+            self.pool[tag] = Candidate(tag, group, f"beside: {group}", ("specification",))
+            self._add_arms(tag)
+            report.proposed.append(tag)
+
+    def _close(self, report: Round) -> None:
+        for (tag, _), arm in self.arms.items():
+            if tag in self.closed or self._is_fresh(arm):
+                continue
+            arms = self.arms_of(tag)
+            if all(one.is_spent for one in arms):
+                self.closed[tag] = "read_to_the_end"
+            elif max(self._mean_gain(one) for one in arms) < self.budget.dry_gain:
+                self.closed[tag] = "dry"
+            else:
+                continue
+            report.closed[tag] = self.closed[tag]
+
+    def _measure(self, report: Round) -> None:
+        report.entropy_groups = entropy(self.gathered.num_by_group.values())
+        report.entropy_regions = entropy(self.gathered.num_by_region.values())
+        report.entropy_languages = entropy(self.gathered.num_by_language.values())

@@ -1,0 +1,70 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashtag2action.hashtags.words import (
+    base_form,
+    doers,
+    gerund,
+    language_of,
+    script_of,
+    split_joined,
+    words,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("BabyCrawling", ["baby", "crawling"]),
+        ("brush_hair", ["brush", "hair"]),
+        ("YoYo", ["yo", "yo"]),
+        ("archery", ["archery"]),
+        ("massaging person's head", ["massaging", "person", "head"]),
+        ("skiing (not slalom or crosscountry)", ["skiing"]),
+    ],
+)
+def test_class_names_split_into_words(name: str, expected: list[str]) -> None:
+    assert words(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("pressing", "press"),
+        ("cards", "card"),
+        ("bartending", "bartend"),
+        ("dancing", "dance"),
+        ("gymnastics", "gymnastics"),
+        ("billiards", "billiards"),
+    ],
+)
+def test_inflections_are_taken_off(word: str, expected: str) -> None:
+    assert base_form(word) == expected
+
+
+def test_gerunds_and_doers_are_words_people_use() -> None:
+    assert gerund("cut") == "cutting"
+    assert gerund("gymnastics") == "gymnastics"
+    assert "auctioneer" in doers("auctioning")
+    assert doers("applauding") == ()
+
+
+def test_joined_tags_come_apart_and_other_scripts_stay_whole() -> None:
+    assert split_joined("gymmotivation") == ("gym", "motivation")
+    assert split_joined("пресс") == ("пресс",)
+    assert split_joined("xqzvkw") == ("xqzvkw",)
+
+
+def test_scripts_and_languages_are_told_apart() -> None:
+    assert script_of("ダンス") == "KATAKANA"
+    assert script_of("танец2024") == "CYRILLIC"
+    assert script_of("🏀🔥") == "NONE"
+    assert language_of("Bài tập bụng cho người mới bắt đầu tại nhà") == "vi"
+    assert language_of("ok") is None
+
+
+@given(st.text(max_size=40))
+def test_any_tag_is_split_into_parts_that_make_it_again(tag: str) -> None:
+    assert "".join(split_joined(tag)) == tag
+    assert script_of(tag)
