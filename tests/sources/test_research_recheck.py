@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -5,8 +6,8 @@ import pytest
 from tests.sources.conftest import FakeClock
 
 from hashtag2action.errors import QuotaExhaustedError
-from hashtag2action.sources.query import QueryCell
-from hashtag2action.sources.research_api import ResearchApi
+from hashtag2action.sources.query import Page, QueryCell
+from hashtag2action.sources.research_api import ResearchApi, ResearchSearch
 from hashtag2action.sources.simulated_answers import PlatformIndex
 from hashtag2action.sources.simulated_platform import SimulatedPlatform
 from hashtag2action.sources.simulated_server import ROUGH, Faults, SimulatedServer, serve
@@ -14,20 +15,21 @@ from hashtag2action.sources.simulated_server import ROUGH, Faults, SimulatedServ
 pytestmark = pytest.mark.usefixtures("credentials")
 
 
-def collected(search, platform: SimulatedPlatform) -> list[str]:
-    busiest = max(
-        (tag for tag in platform.truth() if tag.kind == "action"), key=lambda t: t.num_posts
-    )
-    ids = []
+def walked(search: ResearchSearch, platform: SimulatedPlatform) -> Iterator[Page]:
+    actions = (tag for tag in platform.truth() if tag.kind == "action")
+    busiest = max(actions, key=lambda tag: tag.num_posts)
     for number in range(2):
         start = platform.start_day + timedelta(days=30 * number)
         cell = QueryCell(busiest.hashtag, None, start, start + timedelta(days=29))
-        is_last = False
-        while not is_last:
+        page = search.next_page(cell)
+        yield page
+        while not page.is_last:
             page = search.next_page(cell)
-            ids += [row["post_id"] for row in page.rows]
-            is_last = page.is_last
-    return ids
+            yield page
+
+
+def collected(search: ResearchSearch, platform: SimulatedPlatform) -> list[str]:
+    return [row["post_id"] for page in walked(search, platform) for row in page.rows]
 
 
 @pytest.mark.parametrize("faults", [Faults(), Faults(short_page=1.0), ROUGH])
@@ -95,3 +97,25 @@ def test_hashed_ids_are_withdrawn_by_their_hashes(
             index.remove([plain[3]])
             clock.move(days=15)
             assert search.recheck(hashed) == [hashed[3]]
+
+
+def test_what_was_withdrawn_is_taken_out_of_the_answers_on_disk(
+    platform: SimulatedPlatform, clock: FakeClock, tmp_path: Path
+) -> None:
+    index = PlatformIndex(platform)
+    server = SimulatedServer(index)
+    with serve(server) as url:
+        with ResearchApi(base_url=url).open(tmp_path, clock) as search:
+            ids = collected(search, platform)
+            index.remove([ids[3]])
+            clock.move(days=15)
+            search.recheck(ids)
+        num_paid = server.ledger.num_paid
+        with ResearchApi(base_url=url).open(tmp_path, clock) as search:
+            rows = [row for page in walked(search, platform) for row in page.rows]
+            assert search.recheck(ids) == [ids[3]]
+        assert server.ledger.num_paid == num_paid
+    assert [row["post_id"] for row in rows] == ids
+    (gone,) = (row for row in rows if row["reject_reason"])
+    assert (gone["post_id"], gone["reject_reason"]) == (ids[3], "withdrawn")
+    assert gone.get("description") is gone.get("hashtags") is gone.get("creator") is None

@@ -121,17 +121,14 @@ class PageStore:
     def put(self, key: str, number: int, answer: Answer) -> None:
         """Keep an answer: written beside, flushed to the disk, renamed."""
         path = self._asked(key, number, answer.day, answer.cost).with_suffix(".json.gz")
-        beside = path.with_name(f".{path.name}")
-        text = json.dumps(answer.__dict__, ensure_ascii=True, separators=(",", ":"))
-        with beside.open("wb") as file:
-            file.write(gzip.compress(text.encode(), compresslevel=6, mtime=0))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        _flush_folder(path.parent)
+        _write(path, answer)
         self._paths[key, number] = path
         self._spent[answer.day] += answer.cost
         self.retract(key, number, answer.day, answer.cost)
+
+    def replace(self, key: str, number: int, answer: Answer) -> None:
+        """Write an answer anew, without what must not be kept any longer; it stays paid once."""
+        _write(self._paths[key, number], answer)
 
     def lose(self, key: str, number: int, day: str, cost: int) -> None:
         """Count a question that was sent and never answered as paid."""
@@ -180,6 +177,17 @@ def _named(path: Path) -> tuple[int, str, int]:
     """Read place, day and cost from a file name."""
     number, day, cost = path.name.partition(".")[0].split("-")
     return int(number), day, int(cost)
+
+
+def _write(path: Path, answer: Answer) -> None:
+    beside = path.with_name(f".{path.name}")
+    text = json.dumps(answer.__dict__, ensure_ascii=True, separators=(",", ":"))
+    with beside.open("wb") as file:
+        file.write(gzip.compress(text.encode(), compresslevel=6, mtime=0))
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    _flush_folder(path.parent)
 
 
 def _flush_folder(folder: Path) -> None:

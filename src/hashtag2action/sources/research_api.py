@@ -20,7 +20,7 @@ from hashtag2action.sources.paid_client import Clock, PaidClient, SystemClock
 from hashtag2action.sources.post_rows import RESEARCH_API_COLUMNS, RowReader
 from hashtag2action.sources.query import Page, QueryCell
 from hashtag2action.sources.research_query import VideoLength, tagged
-from hashtag2action.sources.research_recheck import recheck
+from hashtag2action.sources.research_recheck import WITHDRAWN, recheck
 from hashtag2action.sources.research_transport import ResearchTransport, secret_from
 from hashtag2action.sources.research_windows import WindowWalk
 
@@ -54,7 +54,7 @@ class ResearchApi(Config):
     salt: str = "hashtag2action"
     """Secret that user names are hashed with; set your own for data you pass on."""
     hash_ids: bool = False
-    """Hash post ids with the same secret."""
+    """Hash post ids with the same secret; the answers on disk keep them, look-ups need them."""
 
     runtime_fields: ClassVar[tuple[str, ...]] = (
         "base_url",
@@ -189,5 +189,7 @@ class ResearchSearch:
             seen.add(identity)
             row = self._reader.read(f"unread-{len(seen)}", video)
             row["creator"] = video.get("creator")
+            if video.get(WITHDRAWN):
+                row["reject_reason"] = "withdrawn"
             rows.append(row)
         return rows

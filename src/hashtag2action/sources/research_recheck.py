@@ -2,14 +2,16 @@
 
 Everything follows from the answers on disk: when a post was seen last, which look-ups are complete
 and which posts they did not bring back. A look-up counts only when its last page is there: a short
-page is not a deletion.
+page is not a deletion. What the answers say of a withdrawn post is taken out of them: its id and
+day stay, marked, so that a replay gives a row rejected as `withdrawn`.
 """
 
+import json
 import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +26,8 @@ from hashtag2action.sources.research_windows import Videos, WindowWalk, read_ans
 
 _log = logging.getLogger(__name__)
 
+WITHDRAWN = "is_withdrawn"
+"""Marks a post in a kept answer whose creator took it back."""
 PREFIX = "recheck-"
 """Begins the keys of look-ups, so that they are not taken for pages of a cell."""
 
@@ -92,6 +96,7 @@ def recheck(
     finally:
         withdrawn = sorted(names[post_id] for post_id in seen.withdrawn)
         _write_lines(file, withdrawn)
+        _forget(store, seen.withdrawn)
     return withdrawn
 
 
@@ -125,6 +130,33 @@ def _look_up(paid: PaidClient, ids: tuple[str, ...], seen: _Seen) -> None:
         _log.warning("%d posts could not be looked up (%s); later", len(ids), "; ".join(faults))
         return
     seen.settle(ids, found, day)
+
+
+def _forget(store: PageStore, withdrawn: set[str]) -> None:
+    """Take withdrawn posts out of the answers on disk, all but id and day."""
+    for key in store.questions():
+        for number, answer in enumerate(_answers(store, key)):
+            page = read_answer(answer)
+            if not isinstance(page, Videos):
+                continue
+            found = [
+                video
+                for video in page.videos
+                if isinstance(video, dict)
+                and WITHDRAWN not in video
+                and str(video.get("id")) in withdrawn
+            ]
+            if not found:
+                continue
+            values = json.loads(answer.body)
+            values["data"]["videos"] = [
+                {"id": video["id"], "create_time": video.get("create_time"), WITHDRAWN: True}
+                if video in found
+                else video
+                for video in page.videos
+            ]
+            body = json.dumps(values, separators=(",", ":"))
+            store.replace(key, number, replace(answer, body=body))
 
 
 def _query(ids: tuple[str, ...]) -> Query:
