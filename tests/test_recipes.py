@@ -11,11 +11,16 @@ RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 UCF101 = ["data.clips.root=videos", "data.clips.lists=lists"]
 NEEDED = {
     "curate/archive.yaml": ["source.posts=posts.jsonl"],
+    "curate/donation.yaml": ["source.export=export.zip", "source.person=p1"],
     "curate/folder.yaml": ["source.folder=videos"],
+    "curate/url_list.yaml": ["source.urls=urls.csv"],
     "evaluate/ucf101.yaml": ["weights=weights.safetensors", *UCF101],
     "finetune/ucf101_tiny.yaml": ["init=null", *UCF101],
     "finetune/ucf101_vit_b.yaml": ["init=weights.safetensors", *UCF101],
     "mine/archive.yaml": ["source.posts=posts.jsonl"],
+    "mine/creators_2020.yaml": ["source.posts=creators_2020.csv"],
+    "mine/trending_2020.yaml": ["source.posts=trending_2020.jsonl"],
+    "mine/vietnam_2025.yaml": ["source.posts=vietnam_2025.csv"],
     "pretrain/ucf101_tiny.yaml": UCF101,
     "pretrain/vit_b.yaml": ["data.clips.run=curation"],
     "pretrain/vit_g.yaml": ["data.clips.run=curation"],

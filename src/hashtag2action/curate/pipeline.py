@@ -26,8 +26,10 @@ from hashtag2action.manifest import Manifest, write_json
 from hashtag2action.records import REJECT_REASON
 from hashtag2action.sources.archive import Archive
 from hashtag2action.sources.base import PostSource
+from hashtag2action.sources.donation import Donation
 from hashtag2action.sources.folder import Folder
 from hashtag2action.sources.studio.platform import Studio
+from hashtag2action.sources.url_list import UrlList
 
 OnProgress = Callable[[str, int, int], None]
 """Called with a stage's name, rows done and rows in all."""
@@ -45,7 +47,7 @@ class CurateRuntime(Config):
 class CurateConfig(Config):
     """From posts to action clips."""
 
-    source: Annotated[Studio | Archive | Folder, Field(discriminator="kind")]
+    source: Annotated[Studio | Archive | Folder | UrlList | Donation, Field(discriminator="kind")]
     """Where the posts come from."""
     filter_metadata: FilterMetadata = FilterMetadata()
     fetch_videos: FetchVideos = FetchVideos()
