@@ -47,6 +47,18 @@ def test_process_that_died_between_answer_and_note_lost_nothing(tmp_path: Path) 
     ]
 
 
+def test_answer_written_but_not_renamed_is_kept(tmp_path: Path) -> None:
+    with PageStore(tmp_path) as store:
+        store.announce("a", 0, "20260801", 1)
+        store.put("a", 0, ANSWER)
+        store.announce("a", 0, "20260801", 1)
+    path = tmp_path / "answers/a/00000-20260801-1.json.gz"
+    path.rename(path.with_name(f".{path.name}"))
+    with PageStore(tmp_path) as store:
+        assert store.get("a", 0) == ANSWER
+        assert store.spent("20260801") == 1
+
+
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     with PageStore(tmp_path), pytest.raises(SourceError, match="another process"):
         PageStore(tmp_path)

@@ -16,6 +16,7 @@ import fcntl
 import gzip
 import json
 import os
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from hashtag2action.errors import SourceError
+
+_DAMAGES = (OSError, EOFError, ValueError, TypeError, zlib.error)
+"""What reading a file raises that is not whole; gzip checks length and CRC."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,8 @@ class PageStore:
         if path is None:
             return None
         try:
-            values = json.loads(gzip.decompress(path.read_bytes()))
-            return Answer(**values)
-        except (OSError, EOFError, ValueError, TypeError) as error:
+            return _read(path)
+        except _DAMAGES as error:
             raise SourceError(f"{path}: damaged ({error}); remove it to ask again") from error
 
     def announce(self, key: str, number: int, day: str, cost: int) -> None:
@@ -153,10 +156,10 @@ class PageStore:
         """Rebuild the ledger from the names on disk, and settle what a killed process left."""
         asked: list[tuple[str, Path]] = []
         for folder in sorted(self._answers.iterdir()):
+            for path in sorted(folder.glob(".*.json.gz")):
+                _adopt(path)
             for path in sorted(folder.iterdir()):
-                if path.name.startswith("."):
-                    path.unlink()
-                elif path.suffix == ".asked":
+                if path.suffix == ".asked":
                     asked.append((folder.name, path))
                 elif path.suffix == ".lost":
                     self._count_lost(folder.name, path)
@@ -177,6 +180,23 @@ def _named(path: Path) -> tuple[int, str, int]:
     """Read place, day and cost from a file name."""
     number, day, cost = path.name.partition(".")[0].split("-")
     return int(number), day, int(cost)
+
+
+def _read(path: Path) -> Answer:
+    return Answer(**json.loads(gzip.decompress(path.read_bytes())))
+
+
+def _adopt(beside: Path) -> None:
+    """Keep an answer whose process died before the renaming, if all of it was written."""
+    try:
+        _read(beside)
+    except _DAMAGES:
+        beside.unlink()
+        return
+    with beside.open("rb") as file:
+        os.fsync(file.fileno())
+    beside.replace(beside.with_name(beside.name[1:]))
+    _flush_folder(beside.parent)
 
 
 def _write(path: Path, answer: Answer) -> None:

@@ -212,6 +212,11 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
 
+    def handle(self) -> None:
+        """Answer the questions of one connection; a client may vanish at any time."""
+        with contextlib.suppress(ConnectionError):
+            super().handle()
+
     def do_POST(self) -> None:
         """Answer a question."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
