@@ -130,9 +130,16 @@ class Arm:
         return left, best
 
     def draw_first_page(self, prior: Share, rng: np.random.Generator) -> float:
-        """Draw the rows the first page of a window may have."""
-        return ROWS_PER_PAGE * self.fullness.draw(prior, rng) if self.unopened else 0.0
+        """Draw the rows the first page of a window may have; known once a window was read."""
+        if not self.unopened or self.num_days_read:
+            return self.mean_first_page(prior)
+        return ROWS_PER_PAGE * self.fullness.draw(prior, rng)
 
     def mean_first_page(self, prior: Share) -> float:
         """Return the rows expected of the first page of a window."""
-        return ROWS_PER_PAGE * self.fullness.mean(prior) if self.unopened else 0.0
+        if not self.unopened:
+            return 0.0
+        if self.num_days_read:
+            days = max((end - start).days + 1 for start, end in self.unopened)
+            return min(self.posts_per_day() * days, ROWS_PER_PAGE)
+        return ROWS_PER_PAGE * self.fullness.mean(prior)

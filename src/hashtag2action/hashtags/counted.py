@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from hashtag2action.config import key_of
 from hashtag2action.hashtags.evidence import tag_statistics
@@ -135,9 +134,11 @@ def post_files(manifest: Manifest) -> list[Path]:
 
 def write_split(manifest: Manifest, part: str, table: pa.Table) -> None:
     """Write a part, its rows split by whether they have a reject reason."""
-    keep = pc.is_null(table[REJECT_REASON.name])
+    reasons = table[REJECT_REASON.name].to_pylist()
+    keep = pa.array([reason is None for reason in reasons], pa.bool_())
+    drop = pa.array([reason is not None for reason in reasons], pa.bool_())
     kept = table.filter(keep).drop_columns([REJECT_REASON.name])
-    manifest.write_part(part, kept, table.filter(pc.invert(keep)))
+    manifest.write_part(part, kept, table.filter(drop))
 
 
 def _row(candidate: Candidate, found: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:

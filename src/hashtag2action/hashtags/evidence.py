@@ -45,8 +45,8 @@ class StatisticsLimits(Config):
 
     runtime_fields = ("memory_gib", "threads", "num_passes")
 
-    min_tag_posts: Annotated[int, Field(ge=1)] = 5
-    """Fewest posts for a tag to enter pairs (chosen: below it chance decides)."""
+    min_tag_posts: Annotated[int, Field(ge=1)] = 1
+    """Fewest posts for a tag to enter pairs: rare company is what tells a tag from a habit."""
     min_pair_posts: Annotated[int, Field(ge=1)] = 3
     """Fewest posts in which two tags stand together to be companions (chosen: twice is chance)."""
     max_companions: Annotated[int, Field(ge=0)] = 8
@@ -115,34 +115,40 @@ SELECT id, count(*) AS num_lists, sum(others)::BIGINT AS num_pairs
 FROM (SELECT unnest(ids) AS id, len(ids) - 1 AS others FROM lists)
 GROUP BY id
 """
+# Every pair once, as one number: groups of one number are counted faster than groups of two.
 _PAIR = """
 CREATE OR REPLACE TABLE pair AS
-SELECT a, b, count(*) AS num
+SELECT (key >> 32)::INTEGER AS a, (key & 4294967295)::INTEGER AS b, num
 FROM (
-    SELECT a, unnest(ids) AS b
-    FROM (SELECT ids, unnest(ids) AS a FROM lists)
-    WHERE a % {num_passes} = {number}
+    SELECT key, count(*) AS num
+    FROM (
+        SELECT (ids[place]::BIGINT << 32) | unnest(ids[place + 1:])::BIGINT AS key
+        FROM (SELECT ids, unnest(range(1, len(ids))) AS place FROM lists)
+        WHERE ids[place] % {num_passes} = {number}
+    )
+    GROUP BY key
 )
-WHERE a != b
-GROUP BY a, b
 """
+# The background of a tag is the company of all others: no tag stands beside itself.
+# Information is a sum over pairs, so passes add up; the best companions are chosen again at the end.
 _COMPANY = """
 INSERT INTO company
 SELECT
-    a,
-    sum(num / one.num_pairs * log2((num / one.num_pairs) / (two.num_pairs / {num_pairs})))
-        / any_value(log2({num_pairs} / one.num_pairs)),
+    one.id,
+    sum(
+        num / one.num_pairs
+        * log2((num / one.num_pairs) / (two.num_pairs / nullif({num_pairs} - one.num_pairs, 0)))
+    ),
     max_by(
-        {{'other': b, 'npmi': ln(num * {num_lists} / (one.num_lists * two.num_lists))
-            / nullif(-ln(num / {num_lists}), 0)}},
-        ln(num * {num_lists} / (one.num_lists * two.num_lists))
-            / nullif(-ln(num / {num_lists}), 0),
-        {max_companions}
+        {{'other': two.id, 'npmi': {npmi}}}, {npmi}, {max_companions}
     ) FILTER (num >= {min_pair_posts})
 FROM pair
-JOIN margin AS one ON one.id = a
-JOIN margin AS two ON two.id = b
-GROUP BY a
+JOIN margin AS one ON one.id = pair.{side}
+JOIN margin AS two ON two.id = pair.{other_side}
+GROUP BY one.id
+"""
+_NPMI = """
+ln(num * {num_lists} / (one.num_lists * two.num_lists)) / nullif(-ln(num / {num_lists}), 0)
 """
 _RESULT = """
 SELECT tag.hashtag, tag.num_posts, tag.num_views, num_creator AS num_creators,
@@ -153,10 +159,15 @@ FROM tag
 JOIN reach_creator USING (id)
 JOIN reach_region USING (id)
 JOIN reach_language USING (id)
-LEFT JOIN company ON company.id = tag.id
 LEFT JOIN (
-    SELECT listed.id, list(other.hashtag ORDER BY listed.npmi DESC, other.id) AS companions,
-           list(listed.npmi ORDER BY listed.npmi DESC, other.id) AS companion_npmi
+    SELECT company.id, sum(information) / any_value(log2({num_pairs} / num_pairs)) AS specificity
+    FROM company JOIN margin USING (id)
+    GROUP BY company.id
+) AS informed ON informed.id = tag.id
+LEFT JOIN (
+    SELECT listed.id,
+           list(other.hashtag ORDER BY npmi DESC, other.id)[:{max_companions}] AS companions,
+           list(npmi ORDER BY npmi DESC, other.id)[:{max_companions}] AS companion_npmi
     FROM (
         SELECT id, pairing.other AS other, pairing.npmi AS npmi
         FROM (SELECT id, unnest(best) AS pairing FROM company)
@@ -222,14 +233,17 @@ def _count(connection: Any, posts: Sequence[Path], limits: StatisticsLimits) -> 
     num_pairs = connection.execute(totals).fetchone()[0]
     num_lists = connection.execute("SELECT count(*)::DOUBLE FROM lists").fetchone()[0]
     values |= {"num_pairs": num_pairs, "num_lists": num_lists}
+    values["npmi"] = _NPMI.format(**values)
     connection.execute(
-        "CREATE TABLE company (id INTEGER, specificity DOUBLE, "
+        "CREATE TABLE company (id INTEGER, information DOUBLE, "
         "best STRUCT(other INTEGER, npmi DOUBLE)[])"
     )
-    num_passes = limits.num_passes or 1 + int(num_pairs // _PAIRS_PER_PASS)
+    num_passes = limits.num_passes or 1 + int(num_pairs // (2 * _PAIRS_PER_PASS))
     for number in range(num_passes):
         connection.execute(_PAIR.format(num_passes=num_passes, number=number))
-        connection.execute(_COMPANY.format(**values))
+        for side, other_side in (("a", "b"), ("b", "a")):
+            connection.execute(_COMPANY.format(side=side, other_side=other_side, **values))
+    connection.execute("DROP TABLE IF EXISTS pair")
     table = connection.sql(_RESULT.format(**values)).to_arrow_table()
     return table.select(TAG_EVIDENCE.names).cast(TAG_EVIDENCE)
 

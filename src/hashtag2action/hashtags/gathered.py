@@ -21,6 +21,21 @@ class Beside:
     regions: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True)
+class Company:
+    """The action groups a tag stands beside, in posts that were asked for under other tags."""
+
+    group: str = ""
+    """The group with the largest NPMI."""
+    npmi: float = -1.0
+    """That NPMI, -1 to 1."""
+    specificity: float = 0.0
+    """Information the tag gives about the group, as a share of the most it could give: near 0 for
+    a tag that stands beside every group as often as chance has it."""
+    num_posts: int = 0
+    """Posts of that group with the tag, each creator counted once."""
+
+
 class Gathered:
     """Unique posts, in the order they came, and running counts of their tags."""
 
@@ -80,19 +95,15 @@ class Gathered:
                 self._counted.add((tag, creator, group))
                 beside.groups[group] += 1
 
-    def lift_of(self, tag: str) -> tuple[str, float, float]:
+    def lift_of(self, tag: str) -> Company:
         """Return the group a tag stands beside most, the NPMI with it, and how specific that is.
 
-        Returns:
-            The group with the largest NPMI; that NPMI, -1 to 1; and the information the tag gives
-            about the group, as a share of the most it could give: near 0 for a tag that stands
-            beside every group as often as chance has it. The information is corrected for small
-            counts (Miller and Madow, 1955).
+        The information is corrected for small counts (Miller and Madow, 1955).
         """
         beside = self.beside.get(tag)
         total = sum(self.num_lists_by_group.values())
         if beside is None or not beside.groups or not total:
-            return "", -1.0, 0.0
+            return Company()
         num = sum(beside.groups.values())
         best, best_npmi, information = "", -1.0, 0.0
         for group, count in sorted(beside.groups.items()):
@@ -104,9 +115,9 @@ class Gathered:
             if npmi > best_npmi:
                 best, best_npmi = group, npmi
         bias = (len(beside.groups) - 1) / (2 * num)
-        most = -math.log(max(self.num_lists_by_group.values()) / total)
-        most = max(most, math.log(max(len(self.num_lists_by_group), 2)))
-        return best, best_npmi, max(information - bias, 0.0) / most
+        most = math.log(max(len(self.num_lists_by_group), 2))
+        specificity = min(max(information - bias, 0.0) / most, 1.0)
+        return Company(best, best_npmi, specificity, beside.groups[best])
 
 
 def entropy(counts: Iterable[int]) -> float:

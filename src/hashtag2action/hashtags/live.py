@@ -70,7 +70,9 @@ def search_platform(
     pool = {tag: found for tag, found in wanted.pool.items() if tag not in wanted.sensitive}
     with source.open(out / "search") as search:
         journal = _Journal(out / "rounds", judge)
-        loop = MiningLoop(budget, search, journal, pool, frozenset(wanted.sensitive))
+        loop = MiningLoop(
+            budget, search, journal, pool, wanted.thresholds, frozenset(wanted.sensitive)
+        )
         rounds: list[Round] = []
         for done in loop.rounds():
             rounds.append(done)
@@ -78,8 +80,8 @@ def search_platform(
     posts = _write_posts(loop, manifest)
     statistics = tag_statistics(posts, out / "scratch")
     rows = _rows(loop, wanted, {row["hashtag"]: row for row in statistics.to_pylist()})
-    write_hashtags(rows, wanted.thresholds, manifest)
     write_json(out / "mining.json", report_of(loop, rounds))
+    write_hashtags(rows, wanted.thresholds, manifest)
 
 
 class _Journal:
@@ -122,7 +124,7 @@ def _rows(
     enough = wanted.thresholds.min_creators
     for tag, row in found.items():
         if tag not in pool and row["num_creators"] >= enough:
-            group, _, _ = loop.gathered.lift_of(tag)
+            group = loop.gathered.lift_of(tag).group
             pool[tag] = Candidate(tag, group, f"beside: {group}", (principle_of(tag),))
     return [_row(loop, candidate, found.get(tag, {}), wanted) for tag, candidate in pool.items()]
 
@@ -150,13 +152,13 @@ def _row(
         "closed": loop.closed.get(tag),
     }
     # Posts that were asked for by a tag stand beside its group by choice, not by nature.
-    _, npmi, information = loop.gathered.lift_of(tag)
+    company = loop.gathered.lift_of(tag)
     is_class = not candidate.origin.startswith("beside")
     row["is_proposed"] = not is_class
-    row["specificity"] = None if is_class else information
-    row["group_npmi"] = None if is_class else npmi
-    belief = loop.yields.get(tag, Share())
-    if is_asked or not is_class:
+    row["specificity"] = None if is_class else company.specificity
+    row["group_npmi"] = None if is_class else company.npmi
+    belief = loop.belief(tag)
+    if belief.num_trials or is_class:
         low, high = belief.interval(_UNIFORM)
         row |= {
             "num_judged": int(belief.num_trials),

@@ -26,6 +26,7 @@ from hashtag2action.hashtags.arms import ROWS_PER_PAGE, Arm, OpenCell, Window, w
 from hashtag2action.hashtags.forms import Candidate
 from hashtag2action.hashtags.gathered import Gathered, entropy
 from hashtag2action.hashtags.posterior import Share, prior_of
+from hashtag2action.hashtags.verdicts import Thresholds
 from hashtag2action.sources.query import MAX_DAYS, PostSearch
 
 logger = logging.getLogger(__name__)
@@ -42,8 +43,8 @@ class Budget(Config):
 
     num_requests: Annotated[int, Field(ge=1)] = 1_000
     """Requests in all. Source: the Research API allows 1,000 a day."""
-    requests_per_round: Annotated[int, Field(ge=1)] = 20
-    """Requests between two looks at what the posts were worth (chosen: 50 rounds a day)."""
+    requests_per_round: Annotated[int, Field(ge=1)] = 10
+    """Requests between two looks at what the posts were worth (chosen: 100 rounds a day)."""
     first_day: date
     """First day of the posts asked for."""
     last_day: date
@@ -52,24 +53,29 @@ class Budget(Config):
     """Days asked for at once: short ones spread a tag's posts over time, and cost more."""
     regions: tuple[str, ...] = ()
     """Country codes asked for one by one; empty asks for all together."""
-    explore_share: Annotated[float, Field(ge=0, le=1)] = 0.35
+    explore_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of a round's requests for tags that were never asked (chosen)."""
-    floor_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    floor_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Share of a round's requests for the groups and regions that have least (chosen)."""
     judged_per_page: Annotated[int, Field(ge=1)] = 20
     """Posts of each page that are curated to learn what a tag is worth (chosen)."""
-    min_beside_posts: Annotated[int, Field(ge=1)] = 4
-    """Fewest posts beside accepted tags for a tag to be proposed (chosen)."""
+    min_beside_posts: Annotated[int, Field(ge=1)] = 5
+    """Fewest posts beside an action group, each creator counted once, for a tag to be proposed (chosen)."""
     min_beside_creators: Annotated[int, Field(ge=1)] = 3
     """Fewest creators of those posts: one creator's spam is not reach."""
     min_group_npmi: Annotated[float, Field(ge=-1, le=1)] = 0.3
     """Smallest NPMI of a proposed tag with an action group (chosen)."""
-    promising_yield: Annotated[float, Field(ge=0, le=1)] = 0.4
+    promising_yield: Annotated[float, Field(ge=0, le=1)] = 0.45
     """Yield a tag must be expected to have before anything was asked of it, to be explored."""
     dry_gain: Annotated[float, Field(ge=0)] = 2.0
     """New usable posts a request is expected to bring, below which a tag is closed (chosen)."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of every draw."""
+
+    def key_fields(self) -> dict[str, Any]:
+        """Return the settings that may change a result, days as text."""
+        days = {"first_day": self.first_day.isoformat(), "last_day": self.last_day.isoformat()}
+        return super().key_fields() | days
 
     @model_validator(mode="after")
     def _days_are_in_order(self) -> "Budget":
@@ -91,7 +97,7 @@ class Round:
     opened: list[str] = field(default_factory=list)
     closed: dict[str, str] = field(default_factory=dict)
     proposed: list[str] = field(default_factory=list)
-    requests_by_hashtag: Counter[str] = field(default_factory=Counter)
+    requests_by_hashtag: dict[str, int] = field(default_factory=dict)
     entropy_groups: float = 0.0
     entropy_regions: float = 0.0
     entropy_languages: float = 0.0
@@ -108,7 +114,8 @@ _BASE_YIELD = Share(1.0, 1.0)
 _BASE_FULL = Share(1.0, 1.0)
 _NEW = Share(4.0, 1.0)
 _PRIOR_STRENGTH = 4.0
-_MAX_BESIDE = 3.0
+_MATE_STRENGTH = 8.0
+_MAX_BESIDE = 10.0
 """Trials that verdicts on posts of other tags count as, at most: those posts were not drawn from
 the tag's own."""
 
@@ -122,9 +129,11 @@ class MiningLoop:
         search: PostSearch,
         judge: Judge,
         pool: Mapping[str, Candidate],
+        limits: Thresholds,
         banned: frozenset[str] = frozenset(),
     ) -> None:
         self._banned = banned
+        self._limits = limits
         self.budget = budget
         self.gathered = Gathered()
         self.pool: dict[str, Candidate] = dict(pool)
@@ -167,6 +176,11 @@ class MiningLoop:
             yield report
             number += 1
 
+    def belief(self, tag: str) -> Share:
+        """Return the yield of a tag: of its own posts, or of those it stood on beside others."""
+        own = self.yields.get(tag, Share())
+        return own if own.num_trials else self.yields_beside.get(tag, Share())
+
     def arms_of(self, tag: str) -> list[Arm]:
         """Return the arms of a tag, one for each region; none for a tag that was no candidate."""
         regions = self.budget.regions or (None,)
@@ -189,7 +203,7 @@ class MiningLoop:
             elif done < num_explore + num_floor:
                 arm = self._best(self._below_floor(), rng)
             if arm is None:
-                arm = self._best([arm for arm in self._open() if not self._is_fresh(arm)], rng)
+                arm = self._best([arm for arm in self._open() if self._is_told_of(arm)], rng)
             arm = arm or self._best(self._open(), rng)
             if arm is None:
                 break
@@ -204,16 +218,30 @@ class MiningLoop:
     def _is_fresh(self, arm: Arm) -> bool:
         return all(one.num_pages == 0 for one in self.arms_of(arm.hashtag))
 
+    def _is_told_of(self, arm: Arm) -> bool:
+        return not self._is_fresh(arm) or self._is_known(arm)
+
     def _is_promising(self, arm: Arm) -> bool:
         """Whether a tag that was never asked may be worth keeping."""
-        if not self._is_fresh(arm):
+        return self._is_fresh(arm) and not self._is_known(arm) and self._is_good(arm)
+
+    def _is_known(self, arm: Arm) -> bool:
+        """Whether posts of other tags show enough of a tag to judge it without asking."""
+        beside = self.gathered.beside.get(arm.hashtag)
+        if beside is None or beside.num_views < self._limits.min_views:
             return False
+        judged = self.yields_beside.get(arm.hashtag, Share()).num_trials
+        enough = judged >= self._limits.min_judged and beside.num_posts >= self._limits.min_posts
+        return enough and len(beside.creators) >= self._limits.min_creators
+
+    def _is_good(self, arm: Arm) -> bool:
         _, worth = self._priors(arm)
-        return worth.hits / (worth.hits + worth.misses) >= self.budget.promising_yield
+        share = self.yields.get(arm.hashtag, Share()).mean(worth)
+        return share >= self.budget.promising_yield
 
     def _below_floor(self) -> list[Arm]:
         """Return the arms of the asked-for group, and of the region, that have least so far."""
-        asked = [arm for arm in self._open() if not self._is_fresh(arm)]
+        asked = [arm for arm in self._open() if not self._is_fresh(arm) and self._is_good(arm)]
         if not asked:
             return []
         groups = {self.pool[arm.hashtag].action_group for arm in asked}
@@ -232,7 +260,7 @@ class MiningLoop:
     def _drawn_gain(self, arm: Arm, rng: np.random.Generator) -> float:
         full, worth = self._priors(arm)
         rows, _ = arm.expected_rows(arm.draw_first_page(full, rng))
-        new = arm.newness.draw(_NEW, rng)
+        new = arm.newness.mean(_NEW)
         return rows * new * self.yields.get(arm.hashtag, Share()).draw(worth, rng)
 
     def _mean_gain(self, arm: Arm) -> float:
@@ -259,7 +287,7 @@ class MiningLoop:
         near = Share(beside_weight * beside.hits, beside_weight * beside.misses)
         mates = self._group_yields.get(self.pool[arm.hashtag].action_group, Share())
         prior = prior_of([worth], _PRIOR_STRENGTH / 2, _BASE_YIELD)
-        mate = prior_of([mates], min(_PRIOR_STRENGTH, mates.num_trials / 4), prior)
+        mate = prior_of([mates], min(_MATE_STRENGTH, mates.num_trials / 4), prior)
         prior = Share(prior.hits + mate.hits, prior.misses + mate.misses)
         return (
             prior_of([full], _PRIOR_STRENGTH / 2, _BASE_FULL),
@@ -292,7 +320,8 @@ class MiningLoop:
         report.num_requests += page.cost
         report.num_rows += len(page.rows)
         report.num_new += len(new)
-        report.requests_by_hashtag[arm.hashtag] += page.cost
+        by_tag = report.requests_by_hashtag
+        by_tag[arm.hashtag] = by_tag.get(arm.hashtag, 0) + page.cost
         return _Page(arm, [row["post_id"] for row in readable])
 
     def _cell_for(self, arm: Arm, rng: np.random.Generator) -> OpenCell:
@@ -347,7 +376,7 @@ class MiningLoop:
                 share.add(float(is_usable), 1.0 - is_usable)
 
     def _propose(self, report: Round) -> None:
-        """Add tags that stand beside accepted ones often, by several creators, and not by chance."""
+        """Add tags that stand beside an action group more often than chance, by several creators."""
         for tag, beside in self.gathered.beside.items():
             if (
                 tag in self.pool
@@ -357,9 +386,11 @@ class MiningLoop:
                 continue
             if len(beside.creators) < self.budget.min_beside_creators:
                 continue
-            group, npmi, _ = self.gathered.lift_of(tag)
-            if npmi < self.budget.min_group_npmi:
+            company = self.gathered.lift_of(tag)
+            is_near = company.npmi >= self.budget.min_group_npmi
+            if not is_near or company.num_posts < self.budget.min_beside_posts:
                 continue
+            group = company.group
             self.pool[tag] = Candidate(tag, group, f"beside: {group}", ("specification",))
             self._add_arms(tag)
             report.proposed.append(tag)
