@@ -87,9 +87,11 @@ def main() -> int:
     table = tag_statistics(files, given.out / "scratch", StatisticsLimits(threads=2))
     minutes = (time.monotonic() - begun) / 60
     gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    print(f"{given.posts} posts, {table.num_rows} tags: {minutes:.2f} minutes, "
-          f"{given.posts / minutes / 60:,.0f} posts/s, "
-          f"{TAGS_PER_POST * given.posts / minutes / 60:,.0f} tag rows/s, peak {gib:.2f} GiB")  # fmt: skip
+    speed = given.posts / minutes / 60
+    print(
+        f"{given.posts} posts, {table.num_rows} tags: {minutes:.2f} minutes, {speed:,.0f} posts/s, "
+        f"{TAGS_PER_POST * speed:,.0f} tag rows/s, peak {gib:.2f} GiB"
+    )
     figures = [
         {"name": "tag statistics: minutes", "value": f"{minutes:.2f}", "bar": f"<= {MAX_MINUTES}",
          "is_ok": minutes <= MAX_MINUTES},

@@ -130,7 +130,7 @@ FROM (
 )
 """
 # The background of a tag is the company of all others: no tag stands beside itself.
-# Information is a sum over pairs, so passes add up; the best companions are chosen again at the end.
+# Information is a sum over pairs, so passes add up; the best companions are chosen at the end.
 _COMPANY = """
 INSERT INTO company
 SELECT

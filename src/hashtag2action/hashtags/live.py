@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from hashtag2action.config import key_of
+from hashtag2action.hashtags.budget import Budget
 from hashtag2action.hashtags.counted import (
     OnProgress,
     Wanted,
@@ -30,7 +31,7 @@ from hashtag2action.hashtags.counted import (
 )
 from hashtag2action.hashtags.evidence import tag_statistics
 from hashtag2action.hashtags.forms import Candidate
-from hashtag2action.hashtags.loop import Budget, Judge, MiningLoop, Round
+from hashtag2action.hashtags.loop import Judge, MiningLoop, Round
 from hashtag2action.hashtags.posterior import Share
 from hashtag2action.manifest import Manifest, write_json
 from hashtag2action.records import POST, REJECT_REASON

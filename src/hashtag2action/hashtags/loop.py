@@ -15,19 +15,17 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field, model_validator
 
-from hashtag2action.config import Config
 from hashtag2action.hashtags.arms import ROWS_PER_PAGE, Arm, OpenCell, Window, windows
+from hashtag2action.hashtags.budget import Budget
 from hashtag2action.hashtags.forms import Candidate
 from hashtag2action.hashtags.gathered import Gathered, entropy
 from hashtag2action.hashtags.posterior import Share, prior_of
 from hashtag2action.hashtags.verdicts import Thresholds
-from hashtag2action.sources.query import MAX_DAYS, PostSearch
+from hashtag2action.sources.query import PostSearch
 
 logger = logging.getLogger(__name__)
 
@@ -36,52 +34,6 @@ Judge = Callable[[int, Sequence[str]], Mapping[str, bool]]
 
 The loop assumes that a sample of each round's posts is curated before the next round is planned.
 """
-
-
-class Budget(Config):
-    """How much may be asked, where, and how it is spread."""
-
-    num_requests: Annotated[int, Field(ge=1)] = 1_000
-    """Requests in all. Source: the Research API allows 1,000 a day."""
-    requests_per_round: Annotated[int, Field(ge=1)] = 10
-    """Requests between two looks at what the posts were worth (chosen: 100 rounds a day)."""
-    first_day: date
-    """First day of the posts asked for."""
-    last_day: date
-    """Last day of the posts asked for."""
-    window_days: Annotated[int, Field(ge=1, le=MAX_DAYS)] = MAX_DAYS
-    """Days asked for at once: short ones spread a tag's posts over time, and cost more."""
-    regions: tuple[str, ...] = ()
-    """Country codes asked for one by one; empty asks for all together."""
-    explore_share: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Share of a round's requests for tags that were never asked (chosen)."""
-    floor_share: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Share of a round's requests for the groups and regions that have least (chosen)."""
-    judged_per_page: Annotated[int, Field(ge=1)] = 20
-    """Posts of each page that are curated to learn what a tag is worth (chosen)."""
-    min_beside_posts: Annotated[int, Field(ge=1)] = 5
-    """Fewest posts beside an action group, each creator counted once, for a tag to be proposed (chosen)."""
-    min_beside_creators: Annotated[int, Field(ge=1)] = 3
-    """Fewest creators of those posts: one creator's spam is not reach."""
-    min_group_npmi: Annotated[float, Field(ge=-1, le=1)] = 0.3
-    """Smallest NPMI of a proposed tag with an action group (chosen)."""
-    promising_yield: Annotated[float, Field(ge=0, le=1)] = 0.45
-    """Yield a tag must be expected to have before anything was asked of it, to be explored."""
-    dry_gain: Annotated[float, Field(ge=0)] = 2.0
-    """New usable posts a request is expected to bring, below which a tag is closed (chosen)."""
-    seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of every draw."""
-
-    def key_fields(self) -> dict[str, Any]:
-        """Return the settings that may change a result, days as text."""
-        days = {"first_day": self.first_day.isoformat(), "last_day": self.last_day.isoformat()}
-        return super().key_fields() | days
-
-    @model_validator(mode="after")
-    def _days_are_in_order(self) -> "Budget":
-        if self.first_day > self.last_day:
-            raise ValueError(f"first_day {self.first_day} is after last_day {self.last_day}")
-        return self
 
 
 @dataclass
@@ -376,7 +328,7 @@ class MiningLoop:
                 share.add(float(is_usable), 1.0 - is_usable)
 
     def _propose(self, report: Round) -> None:
-        """Add tags that stand beside an action group more often than chance, by several creators."""
+        """Add tags that stand beside an action group more than by chance, by several creators."""
         for tag, beside in self.gathered.beside.items():
             if (
                 tag in self.pool

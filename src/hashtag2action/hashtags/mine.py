@@ -13,11 +13,12 @@ from pydantic import Field, model_validator
 
 from hashtag2action.config import dump, key_of
 from hashtag2action.errors import ConfigError
+from hashtag2action.hashtags.budget import Budget
 from hashtag2action.hashtags.counted import OnProgress, Wanted, count_archive
 from hashtag2action.hashtags.curated import judge_by
 from hashtag2action.hashtags.forms import Candidate, shipped_sensitive, shipped_taxonomy
 from hashtag2action.hashtags.live import search_platform
-from hashtag2action.hashtags.loop import Budget, Judge
+from hashtag2action.hashtags.loop import Judge
 from hashtag2action.hashtags.seeds import Vocabulary, candidates
 from hashtag2action.hashtags.verdicts import Thresholds
 from hashtag2action.manifest import Manifest
