@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+import hashtag2action
+from hashtag2action.config import key_of
 from hashtag2action.hashtags.arms import windows
 from hashtag2action.hashtags.budget import Budget
 from hashtag2action.hashtags.mine import MineConfig, mine
@@ -82,14 +84,25 @@ def main() -> int:
         ("real", lambda out: real(given.shared, out)),
     ]
     figures = []
+    out = given.out / code_key()
     for name, part in parts:
         if given.only in name:
-            figures += _once(given.out, name, part)
+            figures += _once(out, name, part)
     width = max(len(figure.name) for figure in figures)
     for figure in figures:
         verdict = "ok" if figure.is_ok else "short"
         print(f"{figure.name:<{width}}  {figure.value:>24}  {figure.bar:>24}  {verdict}")
     return 0 if all(figure.is_ok for figure in figures) else 1
+
+
+def code_key() -> str:
+    """Return a key of the code that is measured: other code is measured anew."""
+    package = Path(hashtag2action.__file__).parent
+    files = [Path(__file__), Path(__file__).with_name("tag_statistics.py")]
+    for room in ("hashtags", "sources"):
+        files += sorted((package / room).rglob("*.[pty]*"))
+    texts = [file.read_text(encoding="utf-8") for file in files if file.suffix != ".pyc"]
+    return key_of("bench-mining", texts)
 
 
 def _once(out: Path, name: str, part: Callable[[Path], list[Figure]]) -> list[Figure]:
@@ -229,7 +242,9 @@ def killed(out: Path) -> list[Figure]:
 
     def on_request(number: int) -> None:
         if number == stop_at and child is not None:
+            # Wait until it is gone, or the answer on its way would count as delivered.
             child.send_signal(signal.SIGKILL)
+            child.wait()
 
     server = SimulatedServer(
         PlatformIndex(platform, seed), ROUGH, NUM_REQUESTS, on_request=on_request
