@@ -61,13 +61,14 @@ def test_strangers_stay():
     assert {row["reject_reason"] for row in rows} == {None}
 
 
-def test_a_copy_names_the_nearest_original():
+def test_a_copy_of_a_copy_names_the_clip_that_stays():
     values = hashes(1)
     rows = judge(
         ("first", 1, 50, flipped(values, 4)), ("near", 2, 50, values), ("copy", 3, 50, values)
     )
-    assert rows[2]["duplicate_of"] == "near"
-    assert rows[1]["duplicate_of"] == "first"
+    assert rows[2]["duplicate_of"] == rows[1]["duplicate_of"] == "first"
+    assert rows[2]["duplicate_distance"] == 0.0
+    assert rows[1]["duplicate_distance"] > 0.0
 
 
 def test_clips_without_a_fingerprint_stay():

@@ -1,7 +1,8 @@
 """Stage 5: of clips that show the same pictures, keep one.
 
 The whole table is seen at once. Clips are ranked: the earliest post first, then the larger picture,
-then the id. A clip that copies a better ranked one leaves, and names the nearest such clip.
+then the id. A clip that copies a better ranked one leaves, and names the kept clip that the nearest
+such copies lead to; its distance is that to the nearest.
 """
 
 from pathlib import Path
@@ -62,12 +63,21 @@ class Deduplicate(Stage):
             found = (match.distance, better)
             nearest[worse] = min(nearest.get(worse, found), found)
         indices = range(len(rows))
-        originals = [rows[nearest[k][1]]["clip_id"] if k in nearest else None for k in indices]
+        originals = [
+            rows[_kept_original(k, nearest)]["clip_id"] if k in nearest else None for k in indices
+        ]
         distances = [nearest[k][0] if k in nearest else None for k in indices]
         reasons = ["duplicate" if k in nearest else None for k in indices]
         table = table.append_column("duplicate_of", pa.array(originals, pa.string()))
         table = table.append_column("duplicate_distance", pa.array(distances, pa.float32()))
         return table.append_column(REJECT_REASON, pa.array(reasons, pa.string()))
+
+
+def _kept_original(copy: int, nearest: dict[int, tuple[float, int]]) -> int:
+    """Follow a copy's nearest better ranked copies up to one that stays; ranks only rise."""
+    while copy in nearest:
+        copy = nearest[copy][1]
+    return copy
 
 
 def _preference(row: dict[str, Any]) -> tuple[float, int, str]:

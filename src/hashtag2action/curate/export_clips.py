@@ -41,8 +41,7 @@ class ExportClips(Stage):
     """`reencode`: an mp4 per clip, `path` relative to the stage's media folder. `spans`: nothing is
     written, `path` is the source's."""
     short_side_px: int = Field(default=256, ge=2)
-    """Shorter side of the clips; smaller sources keep their size. Source: arXiv:2303.16727 section
-    5 resizes to 320 for its largest model; 256 gives 224 pixel crops room."""
+    """Shorter side of the clips; smaller sources keep their size. Chosen: room for crops of 224."""
     crf: int = Field(default=23, ge=0, le=51)
     """Constant rate factor of libx264. Source: its default."""
     preset: str = "veryfast"
