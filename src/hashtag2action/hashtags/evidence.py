@@ -140,7 +140,7 @@ SELECT
         * log2((num / one.num_pairs) / (two.num_pairs / nullif({num_pairs} - one.num_pairs, 0)))
     ),
     max_by(
-        {{'other': two.id, 'npmi': {npmi}}}, {npmi}, {max_companions}
+        {{'other': two.id, 'npmi': {npmi}}}, {{'npmi': {npmi}, 'first': -two.id}}, {max_companions}
     ) FILTER (num >= {min_pair_posts})
 FROM pair
 JOIN margin AS one ON one.id = pair.{side}
@@ -160,7 +160,8 @@ JOIN reach_creator USING (id)
 JOIN reach_region USING (id)
 JOIN reach_language USING (id)
 LEFT JOIN (
-    SELECT company.id, sum(information) / any_value(log2({num_pairs} / num_pairs)) AS specificity
+    SELECT company.id,
+           round(sum(information) / any_value(log2({num_pairs} / num_pairs)), 9) AS specificity
     FROM company JOIN margin USING (id)
     GROUP BY company.id
 ) AS informed ON informed.id = tag.id

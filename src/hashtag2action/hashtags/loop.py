@@ -175,7 +175,12 @@ class MiningLoop:
 
     def _is_promising(self, arm: Arm) -> bool:
         """Whether a tag that was never asked may be worth keeping."""
-        return self._is_fresh(arm) and not self._is_known(arm) and self._is_good(arm)
+        if not self._is_fresh(arm) or self._is_known(arm):
+            return False
+        # What other groups gave says nothing against a group nobody asked.
+        mates = self._group_yields.get(self.pool[arm.hashtag].action_group, Share())
+        beside = self.yields_beside.get(arm.hashtag, Share())
+        return mates.num_trials + beside.num_trials == 0 or self._is_good(arm)
 
     def _is_known(self, arm: Arm) -> bool:
         """Whether posts of other tags show enough of a tag to judge it without asking."""
