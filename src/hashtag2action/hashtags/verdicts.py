@@ -19,7 +19,8 @@ class Thresholds(Config):
     """Fewest views of all posts with the tag."""
     min_specificity: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Least specificity (chosen: between the tags that ask for reach, 0.22 to 0.39, and those that
-    name something, from 0.41, in 17,559 posts of 2020 and 2025). Asked of tags that company proposed."""
+    name something, from 0.41, in 17,559 posts of 2020 and 2025). Asked of tags that
+    company proposed."""
     generic_creators: Annotated[int, Field(ge=1)] = 20
     """Creators from which on a tag can be called generic (chosen: what few use is no habit)."""
     min_group_npmi: Annotated[float, Field(ge=-1, le=1)] = 0.2
