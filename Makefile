@@ -8,19 +8,20 @@ DEMO ?= runs/demo
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help demo test check format clean
+.PHONY: help demo test check format clean bench-mining
 
 help:
 	@echo "make demo    the whole line in the rendered world, with its figures (minutes)"
 	@echo "make test    the whole test suite"
 	@echo "make check   format, lint, types, imports"
+	@echo "make bench-mining  the figures of mining, against a simulated platform"
 	@echo "make format  write the format and the safe fixes"
 	@echo "make clean   remove .venv and runs"
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable ".[train,persons,dev]"
+		--editable ".[train,persons,mine,dev]"
 	@touch $@
 
 demo: $(STAMP)
@@ -41,3 +42,6 @@ format: $(STAMP)
 
 clean:
 	rm -rf $(VENV) runs
+
+bench-mining: $(STAMP)
+	$(BIN)/python benchmarks/mining.py --out runs/bench-mining --shared ../shared

@@ -52,3 +52,15 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def detector_weights() -> None:
+    """Have the default detector's files in the cache, or skip the test with what is missing."""
+    from hashtag2action.errors import WeightsError
+    from hashtag2action.vision.persons import BlazePose
+
+    try:
+        BlazePose().open()
+    except WeightsError as error:
+        pytest.skip(str(error))

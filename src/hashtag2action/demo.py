@@ -26,8 +26,8 @@ from hashtag2action.evaluate.evaluate import Evaluate, evaluate
 from hashtag2action.hashtags.mine import MineConfig, mine, mined_hashtags
 from hashtag2action.manifest import write_json
 from hashtag2action.report.render import write_report
-from hashtag2action.sources.studio.platform import Studio, render_studio
 from hashtag2action.sources.studio.labelled import LabelledStudio, render_labelled
+from hashtag2action.sources.studio.platform import Studio, render_studio
 from hashtag2action.train.finetune import Finetune, finetune
 from hashtag2action.train.pretrain import Pretrain, pretrain
 

@@ -74,7 +74,9 @@ CLIP = pa.schema(
         _column("num_frames_promised", pa.int64(), "Frames the container promises; null: unsaid."),
         _column("num_frames_seen", pa.int64(), "Frames of the whole video that decoded."),
         _column("num_sampled_frames", pa.int32(), "Frames of the scene looked at for persons."),
-        _column("person_fraction", pa.float32(), "Share of sampled frames with a person; null: unseen."),
+        _column(
+            "person_fraction", pa.float32(), "Share of sampled frames with a person; null: unseen."
+        ),
         _column("max_persons", pa.int32(), "Most persons in one sampled frame."),
         _column("person_score", pa.float32(), "Mean best person score over sampled frames."),
         _column("person_height_fraction", pa.float32(), "Median height of the tallest person box."),

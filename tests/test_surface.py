@@ -1,0 +1,60 @@
+"""What starts, how fast it says no, and what it does not need."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hashtag2action.cli import app
+
+VERBS = ("mine", "curate", "pretrain", "finetune", "evaluate", "report", "score", "demo", "show")
+
+
+def python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.strip()
+
+
+def test_curation_starts_without_torch() -> None:
+    loaded = python(
+        "import sys, hashtag2action.cli, hashtag2action.curate.pipeline, "
+        "hashtag2action.report.render; print('torch' in sys.modules, 'ray' in sys.modules)"
+    )
+    assert loaded == "False False"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str) -> None:
+    result = CliRunner().invoke(app, [verb, "--help"])
+    assert result.exit_code == 0
+    assert verb in result.output
+
+
+def h2a(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hashtag2action", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/tmp"},
+    )
+
+
+def test_wrong_recipe_is_one_line_and_exit_code_two(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text("source: {kind: folder, folder: x}\nselect_clip: {}\n")
+    done = h2a("curate", str(tmp_path / "wrong.yaml"), "--out", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert "wrong.yaml: select_clip: no such field" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_wrong_data_is_one_line_and_exit_code_three(tmp_path: Path) -> None:
+    done = h2a("report", str(tmp_path))
+    assert done.returncode == 3
+    assert str(tmp_path) in done.stderr
+    assert "Traceback" not in done.stderr
