@@ -30,6 +30,8 @@ def test_pretraining_is_told_by_its_masks_before_it_has_drawn_anything(tmp_path:
 def test_a_mining_run_is_no_curation(tmp_path: Path):
     (tmp_path / "01-mine_hashtags").mkdir()
     (tmp_path / "01-mine_hashtags" / "plan.json").write_text("{}")
+    (tmp_path / "00-posts").mkdir()
+    (tmp_path / "00-posts" / "plan.json").write_text("{}")
     assert [run.kind for run in discover(tmp_path)] == ["mining"]
 
 

@@ -93,7 +93,7 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
 
 def _kinds(folder: Path) -> Iterator[Kind]:
     stages = _stages(folder)
-    if stages == ["mine_hashtags"]:
+    if "mine_hashtags" in stages:
         yield "mining"
     elif stages:
         yield "curation"
