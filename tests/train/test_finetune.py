@@ -54,6 +54,20 @@ def test_pretrained_weights_are_where_it_begins(settings: Settings, tmp_path: Pa
     assert torch.allclose(after[name], before[f"encoder.{name}"], atol=1e-6)
 
 
+def test_a_run_does_not_go_on_from_weights_that_were_replaced(
+    settings: Settings, tmp_path: Path
+) -> None:
+    for seed in (0, 1):
+        pretrain(Pretrain(**quick(settings, seed=seed)), tmp_path / f"pre{seed}")
+    init = tmp_path / "init.safetensors"
+    init.write_bytes((tmp_path / "pre0" / "weights.safetensors").read_bytes())
+    finetune(Finetune(**quick(settings, init=init)), tmp_path / "fine")
+    finetune(Finetune(**quick(settings, init=init)), tmp_path / "fine")
+    init.write_bytes((tmp_path / "pre1" / "weights.safetensors").read_bytes())
+    with pytest.raises(ConfigError, match="begun from other weights"):
+        finetune(Finetune(**quick(settings, init=init)), tmp_path / "fine")
+
+
 def test_other_clip_shape_keeps_the_positions_of_pretraining(
     settings: Settings, tmp_path: Path
 ) -> None:

@@ -1,8 +1,5 @@
 """The line of curation: a source and six stages, in reading order."""
 
-import json
-import platform
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +7,6 @@ from typing import Annotated
 import pyarrow.compute as pc
 from pydantic import Field
 
-from hashtag2action import __version__
 from hashtag2action.config import Config, dump, key_of
 from hashtag2action.curate.analyze_videos import AnalyzeVideos
 from hashtag2action.curate.deduplicate import Deduplicate
@@ -22,6 +18,7 @@ from hashtag2action.curate.select_clips import SelectClips
 from hashtag2action.curate.stage import Stage
 from hashtag2action.engines.local import LocalEngine
 from hashtag2action.errors import ConfigError
+from hashtag2action.logs import environment
 from hashtag2action.manifest import Manifest, write_json
 from hashtag2action.records import REJECT_REASON
 from hashtag2action.sources.archive import Archive
@@ -92,7 +89,7 @@ def curate(
         raise ConfigError(f"no stage {until!r}; the stages are {', '.join(names)}")
     made = collect_posts(config.source, out, config.runtime.rows_per_part, progress)
     dump(config, out / "config.yaml")
-    write_json(out / "environment.json", describe_environment())
+    write_json(out / "environment.json", environment())
     engine = LocalEngine(num_workers=config.runtime.num_workers)
     for number, stage in enumerate(stages, start=1):
         made = run_stage(stage, made, out / f"{number:02d}-{stage.name}", engine, progress)
@@ -119,13 +116,3 @@ def collect_posts(
     progress("posts", num_rows, num_rows)
     manifest.finish(num_rows)
     return manifest
-
-
-def describe_environment() -> dict[str, str]:
-    """Return the versions a run was made with."""
-    return {
-        "hashtag2action": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "command": json.dumps([Path(sys.argv[0]).name, *sys.argv[1:]]),
-    }

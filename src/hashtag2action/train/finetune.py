@@ -1,5 +1,7 @@
 """Fine-tuning: the recipe and the set-up, nothing else."""
 
+import hashlib
+import json
 import logging
 import time
 from pathlib import Path
@@ -11,7 +13,7 @@ from pydantic import Field
 from hashtag2action.config import Config
 from hashtag2action.data.frames import OnProgress
 from hashtag2action.data.transforms import Augmentation, RandomResizedCrop
-from hashtag2action.errors import CheckpointError
+from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.evaluate.recognizer import Card, read_card, save_network
 from hashtag2action.logs import begin_run, finished_result
 from hashtag2action.manifest import write_json
@@ -86,13 +88,14 @@ def finetune(config: Finetune, out: Path, on_progress: OnProgress | None = None)
         What result.json holds.
 
     Raises:
-        ConfigError: A clip has no label, or the folder has other settings.
-        CheckpointError: The weights to begin with do not fit.
+        ConfigError: A clip has no label, or the folder has other settings or began with others.
+        CheckpointError: The weights to begin with are missing or do not fit.
         VideoError: A clip cannot be read.
         TrainingDivergedError: The loss is no number any more.
     """
     begun = time.perf_counter()
     begin_run(out, config)
+    _hold_to_init(out, config.init)
     finished = finished_result(out)
     if finished is not None:
         return finished
@@ -121,6 +124,23 @@ def finetune(config: Finetune, out: Path, on_progress: OnProgress | None = None)
     }
     write_json(out / "result.json", result)
     return result
+
+
+def _hold_to_init(out: Path, init: Path | None) -> None:
+    """Remember the bytes a run begins with, and refuse to go on from others under their name."""
+    if init is None:
+        return
+    if not init.is_file():
+        raise CheckpointError(f"{init}: no such file; init is a weights.safetensors, or null")
+    with init.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    path = out / "init.json"
+    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["sha256"] != digest:
+        raise ConfigError(
+            f"{out}: begun from other weights, which {init.name} has replaced since. "
+            "Use another --out folder, or remove this one"
+        )
+    write_json(path, {"file": init.name, "sha256": digest})
 
 
 def _trained_grid(config: Finetune) -> Grid:
