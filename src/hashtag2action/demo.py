@@ -6,10 +6,12 @@ Every step is one of the package's own verbs with its own recipe section; what i
 folder is not done again.
 """
 
+import multiprocessing
 import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -144,9 +146,12 @@ def demo(config: DemoConfig, out: Path, progress: OnProgress) -> DemoResult:
     dump(config, out / "demo.yaml")
     with _MemoryWatch() as memory:
         scored = _posts_to_clips(config, out, progress)
-        losses = pretrain(config.pretrain, out / "pretrain", progress)
+        # From scratch nothing has to be waited for: it learns beside the pre-training.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as beside:
+            scratch_run = beside.submit(finetune, config.finetune_scratch, out / "finetune_scratch")
+            losses = pretrain(config.pretrain, out / "pretrain", progress)
+            scratch_run.result()
         finetune(config.finetune_pretrained, out / "finetune_pretrained", progress)
-        finetune(config.finetune_scratch, out / "finetune_scratch", progress)
         pretrained = evaluate(config.evaluate_pretrained, out / "evaluate_pretrained", progress)
         scratch = evaluate(config.evaluate_scratch, out / "evaluate_scratch", progress)
     figures = [
