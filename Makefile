@@ -8,13 +8,14 @@ DEMO ?= runs/demo
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help demo test check format clean bench-mining
+.PHONY: help demo test check format clean bench-mining bench-curation
 
 help:
 	@echo "make demo    the whole line in the rendered world, with its figures (minutes)"
 	@echo "make test    the whole test suite"
 	@echo "make check   format, lint, types, imports"
 	@echo "make bench-mining  the figures of mining, against a simulated platform"
+	@echo "make bench-curation  the figures of curation, on real and rendered footage"
 	@echo "make format  write the format and the safe fixes"
 	@echo "make clean   remove .venv and runs"
 
@@ -44,4 +45,7 @@ clean:
 	rm -rf $(VENV) runs
 
 bench-mining: $(STAMP)
-	$(BIN)/python benchmarks/mining.py --out runs/bench-mining --shared ../shared
+	$(BIN)/python -m benchmarks.mining --out runs/bench-mining --shared ../shared
+
+bench-curation: $(STAMP)
+	$(BIN)/python -m benchmarks.curation --out runs/bench-curation --shared ../shared

@@ -1,6 +1,6 @@
 """Every figure claimed for mining: a simulated platform, the paper's visible tags, real metadata.
 
-    python benchmarks/mining.py --out runs/bench-mining [--shared ../shared] [--only NAME]
+    python -m benchmarks.mining --out runs/bench-mining [--shared ../shared] [--only NAME]
 
 What is measured stays in the folder and is not measured again. Ends in a table of figure, value,
 bar and `ok` or `short`; exits 1 if a figure falls short, 2 if one could not be measured.
@@ -13,20 +13,19 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 
 import hashtag2action
-from hashtag2action.config import key_of
+from benchmarks.figures import Figure, Part, key_of_code, measure, show
 from hashtag2action.hashtags.arms import windows
 from hashtag2action.hashtags.budget import Budget
 from hashtag2action.hashtags.mine import MineConfig, mine
 from hashtag2action.hashtags.seeds import candidates
-from hashtag2action.manifest import Manifest, write_json
+from hashtag2action.manifest import Manifest
 from hashtag2action.sources.archive import Archive
 from hashtag2action.sources.query import MAX_DAYS, QueryCell
 from hashtag2action.sources.research_api import ResearchApi
@@ -53,14 +52,6 @@ GROUPS = {
 }
 
 
-@dataclass(frozen=True)
-class Figure:
-    name: str
-    value: str
-    bar: str
-    is_ok: bool
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/bench-mining"))
@@ -73,7 +64,7 @@ def main() -> int:
         seed, url, out = given.child
         run_mining(simulate(int(seed)), int(seed), url, Path(out))
         return 0
-    parts: list[tuple[str, Callable[[Path], list[Figure]]]] = [
+    parts: list[Part] = [
         *(
             (f"simulated-{seed}", lambda out, seed=seed: simulated(seed, out))
             for seed in given.seeds
@@ -83,16 +74,7 @@ def main() -> int:
         ("forms", lambda out: forms(given.shared)),
         ("real", lambda out: real(given.shared, out)),
     ]
-    figures = []
-    out = given.out / code_key()
-    for name, part in parts:
-        if given.only in name:
-            figures += _once(out, name, part)
-    width = max(len(figure.name) for figure in figures)
-    for figure in figures:
-        verdict = "ok" if figure.is_ok else "short"
-        print(f"{figure.name:<{width}}  {figure.value:>24}  {figure.bar:>24}  {verdict}")
-    return 0 if all(figure.is_ok for figure in figures) else 1
+    return show(measure(given.out / code_key(), parts, given.only))
 
 
 def code_key() -> str:
@@ -101,16 +83,7 @@ def code_key() -> str:
     files = [Path(__file__), Path(__file__).with_name("tag_statistics.py")]
     for room in ("hashtags", "sources"):
         files += sorted((package / room).rglob("*.[pty]*"))
-    texts = [file.read_text(encoding="utf-8") for file in files if file.suffix != ".pyc"]
-    return key_of("bench-mining", texts)
-
-
-def _once(out: Path, name: str, part: Callable[[Path], list[Figure]]) -> list[Figure]:
-    path = out / f"{name}.json"
-    if not path.exists():
-        print(f"measuring {name} ...", flush=True)
-        write_json(path, [asdict(figure) for figure in part(out / name)])
-    return [Figure(**values) for values in json.loads(path.read_text(encoding="utf-8"))]
+    return key_of_code([file for file in files if file.suffix != ".pyc"])
 
 
 def recipe(platform: SimulatedPlatform, seed: int, url: str) -> MineConfig:
@@ -250,7 +223,15 @@ def killed(out: Path) -> list[Figure]:
         PlatformIndex(platform, seed), ROUGH, NUM_REQUESTS, on_request=on_request
     )
     with serve(server) as url:
-        command = [sys.executable, __file__, "--child", str(seed), url, str(out / "killed")]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.mining",
+            "--child",
+            str(seed),
+            url,
+            str(out / "killed"),
+        ]
         child = subprocess.Popen(command)
         code = child.wait()
         was_killed = code == -signal.SIGKILL

@@ -1,0 +1,56 @@
+"""What every benchmark ends in: a table of figure, value, bar and `ok` or `short`.
+
+What is measured stays in a folder named by the code that was measured, so a run that was stopped
+goes on, and other code is measured anew.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hashtag2action.config import key_of
+from hashtag2action.manifest import write_json
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a table."""
+
+    name: str
+    value: str
+    bar: str
+    is_ok: bool
+
+
+Part = tuple[str, Callable[[Path], list[Figure]]]
+"""A name, and what measures it in a folder of its own."""
+
+
+def key_of_code(files: Sequence[Path]) -> str:
+    """Return a key of the files that are measured."""
+    return key_of("benchmark", [file.read_text(encoding="utf-8") for file in sorted(files)])
+
+
+def measure(out: Path, parts: Sequence[Part], only: str = "") -> list[Figure]:
+    """Measure the parts whose name contains `only`, each once in this folder."""
+    figures = []
+    for name, part in parts:
+        if only not in name:
+            continue
+        path = out / f"{name}.json"
+        if not path.exists():
+            print(f"measuring {name} ...", flush=True)
+            write_json(path, [asdict(figure) for figure in part(out / name)])
+        found = json.loads(path.read_text(encoding="utf-8"))
+        figures += [Figure(**values) for values in found]
+    return figures
+
+
+def show(figures: Sequence[Figure]) -> int:
+    """Print the table; returns the exit status: 1 if a figure falls short."""
+    width = max((len(figure.name) for figure in figures), default=0)
+    for figure in figures:
+        verdict = "ok" if figure.is_ok else "short"
+        print(f"{figure.name:<{width}}  {figure.value:>24}  {figure.bar:>24}  {verdict}")
+    return 0 if all(figure.is_ok for figure in figures) else 1
