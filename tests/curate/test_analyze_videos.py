@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from tests.video.films import film
 
-from hashtag2action.curate.analyze_videos import AnalyzeVideos, Pace
+from hashtag2action.curate.analyze_videos import AnalyzeVideos
 from hashtag2action.curate.stage import split
 from hashtag2action.vision.fingerprint import NUM_CROPS
 from hashtag2action.vision.persons import Yolox
@@ -159,16 +159,6 @@ def test_a_turned_copy_has_the_fingerprint_of_its_upright_original(tmp_path: Pat
     one, other = analyze([upright, turned])["fingerprints"].to_pylist()
     hashes = [np.frombuffer(data, "<u8").reshape(-1, 2, NUM_CROPS)[:, 0] for data in (one, other)]
     assert np.bitwise_count(hashes[0] ^ hashes[1]).mean() < 6
-
-
-def test_pace_begins_anew_after_an_abrupt_change():
-    pace = Pace(0.5, (0.1, 0.35, 0.6))
-    times = np.arange(100) / 25
-    due = [time for time in times if pace.is_due(time, is_abrupt=time in (0.0, 2.0))]
-    np.testing.assert_allclose(due[:4], [0.12, 0.36, 0.6, 1.12], atol=0.021)
-    np.testing.assert_allclose(
-        [time for time in due if time > 2][:3], [2.12, 2.36, 2.6], atol=0.021
-    )
 
 
 def test_short_scenes_are_looked_at_three_times(tmp_path: Path, shared: Callable[[str], Path]):

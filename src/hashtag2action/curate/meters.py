@@ -1,0 +1,92 @@
+"""The cheap meters of the analysis: light, change and fingerprints."""
+
+from typing import Any
+
+import numpy as np
+
+from hashtag2action.curate.watch import Meter, Pace, Sight, Span
+from hashtag2action.video.walk import upright
+from hashtag2action.vision.fingerprint import (
+    MOVEMENT_STEPS,
+    SAMPLES_PER_S,
+    Fingerprint,
+    Waves,
+    hash_pair,
+    waves_of,
+)
+from hashtag2action.vision.motion import MotionMeter, motion_score, still_fraction
+from hashtag2action.vision.quality import clip_quality
+
+
+class LightMeter(Meter):
+    """Brightness, contrast and black pictures."""
+
+    def __init__(self) -> None:
+        self._means: list[float] = []
+        self._spreads: list[float] = []
+
+    def add(self, sight: Sight) -> None:
+        """Take the next picture."""
+        self._means.append(sight.mean)
+        self._spreads.append(sight.spread)
+
+    def between(self, span: Span) -> dict[str, Any]:
+        """Return the light of one scene."""
+        means, spreads = np.array(self._means[span.frames]), np.array(self._spreads[span.frames])
+        light = clip_quality(means, spreads)
+        return {
+            "brightness": light.brightness,
+            "contrast": light.contrast,
+            "black_fraction": light.black_fraction,
+        }
+
+
+class ChangeMeter(Meter):
+    """How much changes from one tenth of a second to the next."""
+
+    def __init__(self) -> None:
+        self._motion = MotionMeter()
+
+    def add(self, sight: Sight) -> None:
+        """Take the next picture."""
+        self._motion.add(sight.time_s, sight.luma)
+
+    def between(self, span: Span) -> dict[str, Any]:
+        """Return the changes within one scene."""
+        changes = self._motion.between(span.start_s, span.end_s)
+        return {"motion_score": motion_score(changes), "still_fraction": still_fraction(changes)}
+
+
+class FingerprintMeter(Meter):
+    """What copies of a scene are known by.
+
+    Args:
+        rotation_deg: Turn that brings a picture upright.
+    """
+
+    def __init__(self, rotation_deg: int) -> None:
+        self._rotation_deg = rotation_deg
+        self._pace = Pace(1 / SAMPLES_PER_S)
+        self._waves: list[Waves] = []
+        self._times_s: list[float] = []
+        self._hashes: list[np.ndarray] = []
+
+    def add(self, sight: Sight) -> None:
+        """Take the next picture."""
+        if not self._pace.is_due(sight.time_s, is_abrupt=sight.is_abrupt):
+            return
+        now = waves_of(upright(sight.frame.luma(), self._rotation_deg))
+        before = self._waves[0] if len(self._waves) == MOVEMENT_STEPS else None
+        self._hashes.append(hash_pair(now, before))
+        self._times_s.append(sight.time_s)
+        self._waves = [*self._waves, now][-MOVEMENT_STEPS:]
+
+    def between(self, span: Span) -> dict[str, Any]:
+        """Return the fingerprint of one scene."""
+        hashed = [k for k, time_s in enumerate(self._times_s) if span.holds(time_s)]
+        hashes = np.array([self._hashes[k] for k in hashed], np.uint64)
+        times_s = np.array([self._times_s[k] for k in hashed])
+        return {
+            "fingerprints": Fingerprint(hashes, times_s).to_bytes(),
+            "fingerprint_times_s": times_s.tolist(),
+        }
