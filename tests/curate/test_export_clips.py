@@ -46,6 +46,19 @@ def test_spans_write_nothing(tmp_path: Path):
     assert not (tmp_path / "media").exists()
 
 
+def test_a_copied_clip_says_where_its_scene_lies(tmp_path: Path):
+    source = film(tmp_path / "a.mp4", numbered_frames(50), options={"crf": "10", "g": "8"})
+    row = export(ExportClips(format="copy"), tmp_path / "media", video_path=str(source))
+    clip = tmp_path / "media" / row["path"]
+    assert row["reject_reason"] is None
+    assert row["clip_sha256"] == hashlib.sha256(clip.read_bytes()).hexdigest()
+    # Scene: frames 10 to 30; the key frame before it is frame 8.
+    assert (row["clip_start_s"], row["clip_end_s"]) == (pytest.approx(0.08), pytest.approx(0.88))
+    times = row["clip_start_s"] + np.arange(20) / 25 + 0.01
+    wanted = decode_at(source, 0.4 + np.arange(20) / 25 + 0.01)
+    np.testing.assert_array_equal(decode_at(clip, times), wanted)
+
+
 def test_small_odd_and_rotated_sources_become_upright_and_even(tmp_path: Path):
     frames = numbered_frames(50, 65, 97)
     source = film(tmp_path / "a.webm", frames, codec="libvpx-vp9")
