@@ -31,6 +31,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+weights_app = typer.Typer(
+    help="Weights of detectors and models.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(weights_app, name="weights")
+
 Recipe = Annotated[Path, typer.Argument(help="A YAML recipe; see recipes/.", show_default=False)]
 Overrides = Annotated[
     list[str] | None,
@@ -215,6 +220,22 @@ def show(
 
         values = read_yaml(what)
         _say(values, yaml.safe_dump(values, sort_keys=False).rstrip(), as_json)
+
+
+@weights_app.command("fetch")
+def fetch_weights(
+    name: Annotated[str, typer.Argument(help="A detector's release, for example yolox-nano.")],
+    as_json: Json = False,
+) -> None:
+    """Bring a further detector from its official release, checked by SHA-256."""
+    from hashtag2action.vision.releases import fetch, release_named
+
+    release = release_named(name)
+    files = fetch(release)
+    lines = [f"{file.path}  SHA-256 {file.sha256} ({file.known})" for file in files]
+    recipe = release.recipe.format(path=files[-1].path, folder=files[-1].path.parent)
+    said = [{"path": f.path, "sha256": f.sha256, "known": f.known} for f in files]
+    _say({"files": said, "recipe": recipe}, "\n".join([*lines, f"recipe: {recipe}"]), as_json)
 
 
 @app.command()

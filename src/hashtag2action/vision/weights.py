@@ -110,7 +110,7 @@ def locate(wanted: WeightsFile, known: tuple[WeightsFile, ...] = WEIGHTS) -> Pat
     if not path.exists():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with _alone(folder / ".lock"):
+            with alone(folder / ".lock"):
                 if not path.exists():
                     _unpack_parcel(wanted, known, folder)
         except OSError as error:
@@ -190,7 +190,7 @@ def _remedy(wanted: WeightsFile) -> str:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
     """Let one process at a time pass; the lock falls with the process that holds it."""
     with lock.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
