@@ -179,6 +179,29 @@ def score(
 
 
 @app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="A finished curation.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FIELD=VALUE]...", help="Such as containers=[shards,lists]."),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Open every path, write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the clips as shards, a Hugging Face folder or lists; or check that all is there."""
+    from hashtag2action.curate.check_dataset import check_dataset
+    from hashtag2action.curate.dataset import dataset_settings, write_dataset
+
+    if not check:
+        write_dataset(dataset_settings(folder, overrides or []), folder)
+    num_paths, faults = check_dataset(folder)
+    text = "\n".join([*faults, f"{num_paths} paths, {len(faults)} of them wrong"])
+    _say({"num_paths": num_paths, "faults": faults}, text, as_json)
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder of the demo.")] = Path("runs/demo"),
     recipe: Annotated[

@@ -62,11 +62,7 @@ class Manifest:
         """Write one part: rejected rows first, so that a kept half means a whole part."""
         assert REJECT_REASON.name in rejected.column_names, "rejected rows carry their reason"
         for side, table in (("rejected", rejected), ("kept", kept)):
-            path = self._path(side, part)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(f".{path.name}.{os.getpid()}")
-            pq.write_table(table, beside, compression="zstd")
-            beside.replace(path)
+            write_table(self._path(side, part), table)
 
     def parts(self) -> list[str]:
         """Return the names of the finished parts, in order."""
@@ -140,12 +136,25 @@ class Manifest:
         return self.root / side / f"{part}.parquet"
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON beside its place and rename it."""
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table as Parquet beside its place and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    pq.write_table(table, beside, compression="zstd")
     beside.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text beside its place and rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON beside its place and rename it."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def stage_folders(run: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from hashtag2action.config import Config, dump, key_of
 from hashtag2action.curate.analyze_videos import AnalyzeVideos
+from hashtag2action.curate.dataset import Dataset, write_dataset
 from hashtag2action.curate.deduplicate import Deduplicate
 from hashtag2action.curate.export_clips import ExportClips
 from hashtag2action.curate.fetch_videos import FetchVideos
@@ -52,6 +53,8 @@ class CurateConfig(Config):
     select_clips: SelectClips = SelectClips()
     deduplicate: Deduplicate = Deduplicate()
     export_clips: ExportClips = ExportClips()
+    dataset: Dataset = Dataset()
+    """In which forms the exported clips leave."""
     runtime: CurateRuntime = CurateRuntime()
 
     def stages(self) -> list[Stage]:
@@ -95,6 +98,8 @@ def curate(
         made = run_stage(stage, made, out / f"{number:02d}-{stage.name}", engine, progress)
         if stage.name == until:
             break
+    if until in {None, names[-1]}:
+        write_dataset(config.dataset, out)
     return made
 
 
