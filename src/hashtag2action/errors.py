@@ -76,3 +76,8 @@ class MissingExtraError(Hashtag2ActionError):
             f"{package} is not installed. It comes with the extra [{extra}]: "
             f'pip install "hashtag2action[{extra}]"'
         )
+        self._given = (package, extra)
+
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str]]:
+        """Travel between processes by what it was made from, not by its message."""
+        return type(self), self._given

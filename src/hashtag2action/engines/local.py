@@ -1,75 +1,66 @@
-"""This machine: in process, or over a pool of spawned processes. The embedded default."""
+"""This machine: a few processes of our own. The embedded default."""
 
-import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+import pickle
+from collections.abc import Callable, Iterator, Sequence
 
 from threadpoolctl import threadpool_limits
 
 from hashtag2action.config import Config
-from hashtag2action.engines.base import Done, Item
-from hashtag2action.errors import EngineError
-
-_worker: Callable[[Any], Any] | None = None
+from hashtag2action.engines.base import Done, Item, Limits, Lost
+from hashtag2action.engines.crew import Crew
 
 
 class LocalEngine(Config):
     """Processes on this machine."""
 
     num_workers: int = 0
-    """Worker processes; 1 runs in this process, 0 takes one per available core."""
+    """Worker processes; 0 takes one per available core. With 1, what has no limits runs in this
+    process; what has limits needs a process that can be killed, and gets one."""
 
     def map(
-        self, open_worker: Callable[[], Callable[[Item], Done]], items: Iterable[Item]
-    ) -> Iterator[Done]:
-        """Open a worker once per process and give it items.
-
-        Raises:
-            EngineError: A worker process died (killed, or out of memory).
-        """
-        todo = list(items)
-        num_workers = min(self.num_workers or available_cores(), len(todo))
-        if num_workers <= 1:
-            if todo:
-                work = open_worker()
-                for item in todo:
-                    with threadpool_limits(1):
-                        done = work(item)
-                    yield done
+        self,
+        open_worker: Callable[[], Callable[[Item], Done]],
+        items: Sequence[Item],
+        limits: Limits | None = None,
+    ) -> Iterator[tuple[int, Done | Lost]]:
+        """Work on items in worker processes, as `engines.base.Engine` says."""
+        num_workers = min(self.num_workers or available_cores(), len(items))
+        if num_workers == 0:
             return
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(
-            num_workers, mp_context=context, initializer=_open, initargs=(open_worker,)
-        ) as pool:
-            futures = {pool.submit(_work, item): item for item in todo}
-            try:
-                for future in as_completed(futures):
-                    yield future.result()
-            except BrokenProcessPool as error:
-                raise EngineError(
-                    "a worker process died before its part was finished (killed, or out of "
-                    "memory). Finished parts are on disk: run the same command again to go on"
-                ) from error
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        if num_workers == 1 and limits is None:
+            yield from run_inline(open_worker, items)
+            return
+        with Crew(pickle.dumps(open_worker), num_workers, limits) as crew:
+            yield from crew.map(items)
+
+
+class InlineEngine(Config):
+    """This process alone, for a debugger: no limit holds, and what kills a worker kills the run."""
+
+    def map(
+        self,
+        open_worker: Callable[[], Callable[[Item], Done]],
+        items: Sequence[Item],
+        limits: Limits | None = None,
+    ) -> Iterator[tuple[int, Done | Lost]]:
+        """Work on items one after the other."""
+        yield from run_inline(open_worker, items)
+
+
+def run_inline(
+    open_worker: Callable[[], Callable[[Item], Done]], items: Sequence[Item]
+) -> Iterator[tuple[int, Done]]:
+    """Open a worker in this process and give it all items, in order."""
+    if not items:
+        return
+    work = open_worker()
+    for index, item in enumerate(items):
+        with threadpool_limits(1):
+            done = work(item)
+        yield index, done
 
 
 def available_cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0))
-
-
-def _open(open_worker: Callable[[], Callable[[Any], Any]]) -> None:
-    global _worker  # noqa: PLW0603 - a process pool offers no other place for a worker's state
-    _worker = open_worker()
-    # One thread a process: the pools of numerical libraries would fight over the same cores, and
-    # their many small products run three times slower for it.
-    threadpool_limits(1)
-
-
-def _work(item: Any) -> Any:
-    assert _worker is not None, "the pool's initializer runs before any item"
-    return _worker(item)
