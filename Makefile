@@ -22,7 +22,7 @@ help:
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable ".[train,persons,mine,dev]"
+		--editable ".[train,persons,mine,ray,dev]"
 	@touch $@
 
 demo: $(STAMP)

@@ -81,6 +81,9 @@ def curate(
     out: Out,
     overrides: Overrides = None,
     until: Annotated[str | None, typer.Option(help="Last stage to run.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="local, ray or inline; over the recipe's runtime.engine.")
+    ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -88,6 +91,8 @@ def curate(
     from hashtag2action.curate.pipeline import CurateConfig
     from hashtag2action.curate.pipeline import curate as run
 
+    if engine is not None:
+        overrides = [*(overrides or []), f"runtime.engine={engine}"]
     config = _load(CurateConfig, recipe, overrides, dry_run)
     with ProgressLine() as progress:
         run(config, out, progress, until)

@@ -30,6 +30,7 @@ class AnalyzeVideos(Stage):
     reads: ClassVar[tuple[str, ...]] = ("video_id", "video_path")
     adds: ClassVar[pa.Schema] = CLIP
     fans_out: ClassVar[bool] = True
+    opens_videos: ClassVar[bool] = True
 
     scenes: SceneDetector = SceneDetector()
     """Where scenes begin."""

@@ -37,6 +37,7 @@ class ExportClips(Stage):
             pa.field("clip_sha256", pa.string()),
         ]
     )
+    opens_videos: ClassVar[bool] = True
 
     format: Literal["reencode", "copy", "spans"] = "reencode"
     """`reencode`: an mp4 per clip, `path` relative to the stage's media folder. `copy`: the same

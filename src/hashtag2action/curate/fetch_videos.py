@@ -20,6 +20,7 @@ class FetchVideos(Stage):
     row_id: ClassVar[str] = "post_id"
     reads: ClassVar[tuple[str, ...]] = ("post_id", "file")
     adds: ClassVar[pa.Schema] = VIDEO
+    opens_videos: ClassVar[bool] = True
 
     max_size_bytes: int = 2 * 1024**3
     """Largest file taken (chosen: a ten-minute 4K upload is below it)."""

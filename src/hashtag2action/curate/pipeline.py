@@ -1,8 +1,9 @@
 """The line of curation: a source and six stages, in reading order."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pyarrow.compute as pc
 from pydantic import Field
@@ -17,8 +18,10 @@ from hashtag2action.curate.filter_metadata import FilterMetadata
 from hashtag2action.curate.run import run_stage
 from hashtag2action.curate.select_clips import SelectClips
 from hashtag2action.curate.stage import Stage
-from hashtag2action.engines.local import LocalEngine
-from hashtag2action.errors import ConfigError
+from hashtag2action.engines.base import Engine, Limits
+from hashtag2action.engines.local import InlineEngine, LocalEngine
+from hashtag2action.engines.ray import RayEngine
+from hashtag2action.errors import ConfigError, MissingExtraError
 from hashtag2action.logs import environment
 from hashtag2action.manifest import Manifest, write_json
 from hashtag2action.records import REJECT_REASON
@@ -36,8 +39,12 @@ OnProgress = Callable[[str, int, int], None]
 class CurateRuntime(Config):
     """What changes the speed of a curation, never its result."""
 
-    num_workers: int = 0
-    """Processes; 1 runs in this process, 0 takes one per available core."""
+    engine: Literal["local", "ray", "inline"] = "local"
+    """Where the work runs: processes of this machine, a Ray cluster (extra `[ray]`), or `inline`,
+    this process alone, for a debugger: no limit holds there, and a crash is a crash of the run."""
+    num_workers: Annotated[int, Field(ge=0)] = 0
+    """Processes; 0 takes one per available core. Stages that open videos run in processes of their
+    own even if there is but one."""
     rows_per_part: Annotated[int, Field(ge=1)] = 16
     """Posts per part: the unit of work and of resuming (a part of 16 shorts takes seconds)."""
 
@@ -55,6 +62,8 @@ class CurateConfig(Config):
     export_clips: ExportClips = ExportClips()
     dataset: Dataset = Dataset()
     """In which forms the exported clips leave."""
+    limits: Limits = Limits()
+    """What one video may cost a stage before it leaves as `timed_out` or `too_large`."""
     runtime: CurateRuntime = CurateRuntime()
 
     def stages(self) -> list[Stage]:
@@ -93,14 +102,30 @@ def curate(
     made = collect_posts(config.source, out, config.runtime.rows_per_part, progress)
     dump(config, out / "config.yaml")
     write_json(out / "environment.json", environment())
-    engine = LocalEngine(num_workers=config.runtime.num_workers)
+    engine = open_engine(config.runtime)
     for number, stage in enumerate(stages, start=1):
-        made = run_stage(stage, made, out / f"{number:02d}-{stage.name}", engine, progress)
+        folder = out / f"{number:02d}-{stage.name}"
+        made = run_stage(stage, made, folder, engine, progress, config.limits)
         if stage.name == until:
             break
     if until in {None, names[-1]}:
         write_dataset(config.dataset, out)
     return made
+
+
+def open_engine(runtime: CurateRuntime) -> Engine:
+    """Return the engine that is asked for.
+
+    Raises:
+        MissingExtraError: It is Ray, which is not installed.
+    """
+    if runtime.engine == "inline":
+        return InlineEngine()
+    if runtime.engine == "local":
+        return LocalEngine(num_workers=runtime.num_workers)
+    if find_spec("ray") is None:
+        raise MissingExtraError("ray", "ray")
+    return RayEngine(num_workers=runtime.num_workers)
 
 
 def collect_posts(

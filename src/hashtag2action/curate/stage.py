@@ -37,6 +37,12 @@ class Stage(Config, ABC):
     """Whether one input row may become several output rows."""
     whole_table: ClassVar[bool] = False
     """Whether it must see all rows at once; it is then given only the `reads` columns."""
+    opens_videos: ClassVar[bool] = False
+    """Whether a row may crash, hang or grow: rows are then visited in processes of their own, and
+    one that loses its process leaves with the reason `crashed`, `timed_out` or `too_large`."""
+    rows_per_visit: ClassVar[int] = 1
+    """Rows of a part that a stage which opens videos is given at once. More than one lets it wait
+    for several at a time; if the process is lost, they are visited again one by one."""
 
     @abstractmethod
     def open(self, media: Path) -> Transform:

@@ -1,6 +1,6 @@
 """What an engine is: a parallel map whose workers may be lost, nothing more."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol, TypeVar
 
@@ -45,7 +45,7 @@ class Engine(Protocol):
         open_worker: Callable[[], Callable[[Item], Done]],
         items: Sequence[Item],
         limits: Limits | None = None,
-    ) -> Iterator[tuple[int, Done | Lost]]:
+    ) -> Generator[tuple[int, Done | Lost], None, None]:
         """Open a worker once per process and give it items; results come in any order.
 
         Args:

@@ -9,7 +9,7 @@ between two looks, some 100 MB.
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import connection
 from types import TracebackType
@@ -68,7 +68,7 @@ class Crew:
         while self._members:
             self._members.pop().worker.kill()
 
-    def map(self, items: Sequence[Any]) -> Iterator[tuple[int, Any | Lost]]:
+    def map(self, items: Sequence[Any]) -> Generator[tuple[int, Any | Lost], None, None]:
         """Work on items; yields the place of each and its result, in any order.
 
         Raises:

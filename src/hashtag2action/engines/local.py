@@ -2,7 +2,7 @@
 
 import os
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from threadpoolctl import threadpool_limits
 
@@ -23,7 +23,7 @@ class LocalEngine(Config):
         open_worker: Callable[[], Callable[[Item], Done]],
         items: Sequence[Item],
         limits: Limits | None = None,
-    ) -> Iterator[tuple[int, Done | Lost]]:
+    ) -> Generator[tuple[int, Done | Lost], None, None]:
         """Work on items in worker processes, as `engines.base.Engine` says."""
         num_workers = min(self.num_workers or available_cores(), len(items))
         if num_workers == 0:
@@ -43,7 +43,7 @@ class InlineEngine(Config):
         open_worker: Callable[[], Callable[[Item], Done]],
         items: Sequence[Item],
         limits: Limits | None = None,
-    ) -> Iterator[tuple[int, Done | Lost]]:
+    ) -> Generator[tuple[int, Done | Lost], None, None]:
         """Work on items one after the other."""
         yield from run_inline(open_worker, items)
 
