@@ -57,6 +57,9 @@ def behave(folder: Path, item: str) -> str:
         raise MemoryError
     if item == "die" or (item == "die_once" and is_first):
         os.kill(os.getpid(), signal.SIGKILL)
+    if item == "kill_parent_once" and is_first:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
     if item == "leave":
         os._exit(0)
     return item
