@@ -1,6 +1,6 @@
 """Weigh tags in an archive of posts at hand: count, compare with thresholds, write."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from hashtag2action.config import key_of
-from hashtag2action.hashtags.evidence import tag_statistics
+from hashtag2action.hashtags.consolidate import duplicates
+from hashtag2action.hashtags.evidence import tag_statistics, timelines
 from hashtag2action.hashtags.forms import Candidate, Principle
 from hashtag2action.hashtags.verdicts import Thresholds, reason_for
 from hashtag2action.hashtags.words import script_of
@@ -36,13 +37,15 @@ MINED_HASHTAG = pa.schema(
         ("yield_low", pa.float64()),
         ("yield_high", pa.float64()),
         ("closed", pa.string()),
+        ("posts_over_time", pa.list_(pa.int32())),
     ]
 )
 """HASHTAG and the rest of the evidence; what an archive cannot tell is null.
 
 `specificity`, `companions`: see `evidence.TAG_EVIDENCE`. `group_npmi`: NPMI with the tag's action
 group. `yield_*`: mean and 90 % interval of the share of posts that survive curation, `num_judged`
-the posts behind it. `closed`: why no more was asked of it.
+the posts behind it. `closed`: why no more was asked of it. `posts_over_time`: posts in equal steps
+of time, from the first post of the run to the last; null where no post has a time.
 """
 
 _ROWS_PER_PART = 10_000
@@ -78,7 +81,7 @@ def count_archive(
     if find_companions:
         pool |= beside_candidates(found, wanted.pool)
     rows = [_row(candidate, found.get(tag, {}), wanted) for tag, candidate in pool.items()]
-    write_hashtags(rows, wanted.thresholds, manifest)
+    write_hashtags(rows, pool, posts, wanted.thresholds, manifest)
 
 
 def beside_candidates(
@@ -167,9 +170,31 @@ def _row(candidate: Candidate, found: Mapping[str, Any], wanted: Wanted) -> dict
     }
 
 
-def write_hashtags(rows: list[dict[str, Any]], thresholds: Thresholds, manifest: Manifest) -> None:
-    """Judge rows of MINED_HASHTAG and write them, the most used first."""
+def write_hashtags(
+    rows: list[dict[str, Any]],
+    pool: Mapping[str, Candidate],
+    posts: Sequence[Path],
+    thresholds: Thresholds,
+    manifest: Manifest,
+) -> None:
+    """Judge rows of MINED_HASHTAG and write them, the most used first.
+
+    Args:
+        rows: Evidence.
+        pool: Candidates by tag.
+        posts: Parquet files of the posts that were counted.
+        thresholds: What a tag must show.
+        manifest: Where they go.
+    """
     rows.sort(key=lambda row: (-row["num_posts"], row["hashtag"]))
+    scratch = manifest.root.parent / "scratch"
+    passing = [row for row in rows if reason_for(row, thresholds) is None]
+    same = duplicates(passing, pool, posts, scratch, thresholds.max_overlap)
+    used = [row["hashtag"] for row in rows if row["num_posts"]]
+    over_time = timelines(posts, scratch, used) if used else {}
+    for row in rows:
+        row["duplicate_of"] = same.get(row["hashtag"])
+        row["posts_over_time"] = over_time.get(row["hashtag"])
     reasons = [reason_for(row, thresholds) for row in rows]
     columns = {
         column.name: pa.array([row.get(column.name) for row in rows], column.type)

@@ -4,7 +4,8 @@ Tables are Parquet files with the columns of POST. Tags are turned into numbers 
 are counted in passes, so that memory holds one pass at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -198,15 +199,31 @@ def tag_statistics(
         SourceError: A file cannot be read.
     """
     limits = limits or StatisticsLimits()
+    with open_posts(posts, scratch, limits) as connection:
+        return _count(connection, limits)
+
+
+@contextmanager
+def open_posts(
+    posts: Sequence[Path], scratch: Path, limits: StatisticsLimits | None = None
+) -> Iterator[Any]:
+    """Give a DuckDB connection in which the view `posts` is what the files hold.
+
+    Raises:
+        SourceError: A file cannot be read, or a question about it fails.
+    """
+    limits = limits or StatisticsLimits()
     duckdb = _duckdb()
     scratch.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect()
+    listed = ", ".join(_quoted(path.as_posix()) for path in posts)
     try:
         connection.execute(f"SET memory_limit='{limits.memory_gib}GiB'")
         connection.execute(f"SET threads={limits.threads}")
         connection.execute("SET preserve_insertion_order=false")
         connection.execute("SET temp_directory=" + _quoted(scratch.as_posix()))
-        return _count(connection, posts, limits)
+        connection.execute(f"CREATE VIEW posts AS SELECT * FROM read_parquet([{listed}])")
+        yield connection
     except duckdb.Error as error:
         place = posts[0] if posts else "no posts"
         raise SourceError(f"{place}: tags cannot be counted: {error}") from error
@@ -214,9 +231,43 @@ def tag_statistics(
         connection.close()
 
 
-def _count(connection: Any, posts: Sequence[Path], limits: StatisticsLimits) -> pa.Table:
-    listed = ", ".join(_quoted(path.as_posix()) for path in posts)
-    connection.execute(f"CREATE VIEW posts AS SELECT * FROM read_parquet([{listed}])")
+_TIMELINE = """
+SELECT hashtag,
+       least(({num_bins} * (created - low) // greatest(high - low, 1)), {num_bins} - 1)::INTEGER
+           AS place,
+       count(*)::INTEGER AS num_posts
+FROM (SELECT unnest(list_distinct(hashtags)) AS hashtag, created_unix_s AS created FROM posts)
+JOIN wanted USING (hashtag),
+     (SELECT min(created_unix_s) AS low, max(created_unix_s) AS high FROM posts)
+WHERE created IS NOT NULL
+GROUP BY ALL
+"""
+
+
+def timelines(
+    posts: Sequence[Path], scratch: Path, hashtags: Sequence[str], num_bins: int = 24
+) -> dict[str, list[int]]:
+    """Return tag -> posts in equal steps of time, from the first post of all to the last.
+
+    Args:
+        posts: Parquet files with `hashtags` and `created_unix_s`.
+        scratch: Folder for what does not fit into memory.
+        hashtags: Tags to count; those on no post with a time are absent.
+        num_bins: Steps (chosen: a line as wide as a word has no room for more).
+
+    Raises:
+        SourceError: A file cannot be read.
+    """
+    found: dict[str, list[int]] = {}
+    with open_posts(posts, scratch) as connection:
+        connection.register("wanted", pa.table({"hashtag": pa.array(hashtags, pa.string())}))
+        rows = connection.execute(_TIMELINE.format(num_bins=num_bins)).fetchall()
+    for tag, place, num_posts in rows:
+        found.setdefault(tag, [0] * num_bins)[place] = num_posts
+    return found
+
+
+def _count(connection: Any, limits: StatisticsLimits) -> pa.Table:
     columns = {row[0] for row in connection.execute("DESCRIBE posts").fetchall()}
     values = {
         "max_tags": limits.max_tags_per_post,

@@ -58,6 +58,8 @@ class Form:
 
     hashtag: str
     principle: Principle
+    words: tuple[str, ...] = ()
+    """Its words without inflection, in their order: equal words in another order are one action."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Candidate:
     """The first proposal: '<vocabulary>: <class>', 'recipe', 'taxonomy: <group>'."""
     principles: tuple[Principle, ...]
     """Every principle that makes the tag, in the order they were tried."""
+    words: tuple[str, ...] = ()
+    """As of its form."""
 
 
 def class_forms(class_name: str) -> list[Form]:
@@ -121,8 +125,9 @@ def _glosses(class_name: str) -> list[list[str]]:
 
 
 def _name_forms(phrase: Sequence[str]) -> Iterator[Form]:
+    bare = _bare(phrase)
     for number, tag in enumerate(_inflections(phrase)):
-        yield Form(tag, "consolidation" if number else "as_written")
+        yield Form(tag, "consolidation" if number else "as_written", bare)
     for variant in _synonym_phrases(phrase):
         for tag in _inflections(variant):
             yield Form(tag, "consolidation")
@@ -150,11 +155,18 @@ def _order_forms(phrase: Sequence[str]) -> Iterator[Form]:
     if not 2 <= len(plain) <= 3:
         return
     if may_be_verb(plain[0]):
-        turned = [*(base_form(word) for word in plain[1:]), plain[0]]
-        yield from (Form(tag, "noun_verb_order") for tag in _inflections(turned))
+        yield from _turned([*(base_form(word) for word in plain[1:]), plain[0]])
     if may_be_verb(plain[-1]):
-        turned = [plain[-1], *plain[:-1]]
-        yield from (Form(tag, "noun_verb_order") for tag in _inflections(turned))
+        yield from _turned([plain[-1], *plain[:-1]])
+
+
+def _turned(phrase: Sequence[str]) -> Iterator[Form]:
+    bare = _bare(phrase)
+    yield from (Form(tag, "noun_verb_order", bare) for tag in _inflections(phrase))
+
+
+def _bare(phrase: Sequence[str]) -> tuple[str, ...]:
+    return tuple(base_form(word) for word in phrase if word not in _LINKS)
 
 
 def _shorter_forms(phrase: Sequence[str]) -> Iterator[Form]:

@@ -80,9 +80,11 @@ def search_platform(
             progress("mine_hashtags", loop.num_spent, budget.num_requests)
     posts = _write_posts(loop, manifest)
     statistics = tag_statistics(posts, out / "scratch")
-    rows = _rows(loop, wanted, {row["hashtag"]: row for row in statistics.to_pylist()})
+    found = {row["hashtag"]: row for row in statistics.to_pylist()}
+    weighed = _weighed(loop, wanted, found)
+    rows = [_row(loop, one, found.get(tag, {}), wanted) for tag, one in weighed.items()]
     write_json(out / "mining.json", report_of(loop, rounds))
-    write_hashtags(rows, wanted.thresholds, manifest)
+    write_hashtags(rows, weighed, posts, wanted.thresholds, manifest)
 
 
 class _Journal:
@@ -117,17 +119,17 @@ def _write_posts(loop: MiningLoop, manifest: Manifest) -> list[Path]:
     return post_files(posts)
 
 
-def _rows(
+def _weighed(
     loop: MiningLoop, wanted: Wanted, found: Mapping[str, Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Return the evidence of every candidate, and of every other tag that many use."""
+) -> dict[str, Candidate]:
+    """Return every candidate, and every other tag that many use."""
     pool: dict[str, Candidate] = {**wanted.pool, **loop.pool}
     enough = wanted.thresholds.min_creators
     for tag, row in found.items():
         if tag not in pool and row["num_creators"] >= enough:
             group = loop.gathered.lift_of(tag).group
             pool[tag] = Candidate(tag, group, f"beside: {group}", (principle_of(tag),))
-    return [_row(loop, candidate, found.get(tag, {}), wanted) for tag, candidate in pool.items()]
+    return pool
 
 
 def _row(

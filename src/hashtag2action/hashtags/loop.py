@@ -67,6 +67,8 @@ _BASE_FULL = Share(1.0, 1.0)
 _NEW = Share(4.0, 1.0)
 _PRIOR_STRENGTH = 4.0
 _MATE_STRENGTH = 8.0
+_LEAST_LEFT = 0.05
+"""Share of the budget from which on certainty grows no more (chosen)."""
 _MAX_BESIDE = 10.0
 """Trials that verdicts on posts of other tags count as, at most: those posts were not drawn from
 the tag's own."""
@@ -218,7 +220,16 @@ class MiningLoop:
         full, worth = self._priors(arm)
         rows, _ = arm.expected_rows(arm.draw_first_page(full, rng))
         new = arm.newness.mean(_NEW)
-        return rows * new * self.yields.get(arm.hashtag, Share()).draw(worth, rng)
+        yields = self.yields.get(arm.hashtag, Share())
+        return rows * new * yields.draw(worth, rng, self._certainty())
+
+    def _certainty(self) -> float:
+        """Return how much nearer to their means shares are drawn, the less budget is left.
+
+        What is learned late cannot be used anymore: the last requests go where the mean is best.
+        """
+        left = 1.0 - self.num_spent / self.budget.num_requests
+        return 1.0 / max(left, _LEAST_LEFT)
 
     def _mean_gain(self, arm: Arm) -> float:
         full, worth = self._priors(arm)

@@ -27,9 +27,10 @@ class Share:
         hits = self.hits + prior.hits
         return hits / (hits + self.misses + prior.misses)
 
-    def draw(self, prior: "Share", rng: np.random.Generator) -> float:
-        """Draw a share the posterior believes in."""
-        return float(rng.beta(self.hits + prior.hits, self.misses + prior.misses))
+    def draw(self, prior: "Share", rng: np.random.Generator, weight: float = 1.0) -> float:
+        """Draw a share the posterior believes in; a `weight` above 1 draws nearer to its mean."""
+        hits, misses = self.hits + prior.hits, self.misses + prior.misses
+        return float(rng.beta(weight * hits, weight * misses))
 
     def interval(self, prior: "Share", mass: float = 0.9) -> tuple[float, float]:
         """Return the bounds between which the share lies with a probability, roughly.

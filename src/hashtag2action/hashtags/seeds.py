@@ -1,6 +1,7 @@
 """Candidate tags: class lists and a user's own action groups, opened into forms."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib import resources
 from typing import Literal
 
@@ -61,21 +62,23 @@ class _Pool:
         if form.principle in {"generalization", "noun_substitution"}:
             self._claims.setdefault(form.hashtag, set()).add(group)
         if old is None:
-            self.found[form.hashtag] = Candidate(form.hashtag, group, origin, (form.principle,))
+            self.found[form.hashtag] = Candidate(
+                form.hashtag, group, origin, (form.principle,), form.words
+            )
             return
         kinds: tuple[Principle, ...] = tuple(dict.fromkeys((*old.principles, form.principle)))
         is_plainer = _is_name(form) and not set(old.principles) & _NAMES and old.origin != "recipe"
         if is_plainer:
-            self.found[form.hashtag] = Candidate(form.hashtag, group, origin, kinds)
+            self.found[form.hashtag] = Candidate(form.hashtag, group, origin, kinds, form.words)
         else:
-            self.found[form.hashtag] = Candidate(form.hashtag, old.action_group, old.origin, kinds)
+            self.found[form.hashtag] = replace(old, principles=kinds, words=old.words or form.words)
 
     def split_umbrellas(self) -> None:
         """Make a tag that several groups generalize to, and none is named by, its own group."""
         for tag, groups in self._claims.items():
             old = self.found[tag]
             if len(groups) > 1 and not set(old.principles) & _NAMES:
-                self.found[tag] = Candidate(tag, tag, old.origin, old.principles)
+                self.found[tag] = replace(old, action_group=tag)
 
 
 _NAMES: set[str] = {"as_written", "consolidation"}

@@ -30,7 +30,7 @@ class Thresholds(Config):
     min_judged: Annotated[int, Field(ge=1)] = 8
     """Posts of a tag that must have been curated before its yield is believed (chosen)."""
     max_overlap: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Largest share of a tag's posts that may carry a more used tag of the group (chosen)."""
+    """Largest share of a tag's posts that may carry a more viewed tag of the group (chosen)."""
 
 
 def reason_for(row: Mapping[str, Any], limits: Thresholds) -> str | None:
