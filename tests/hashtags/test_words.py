@@ -6,7 +6,6 @@ from hashtag2action.hashtags.words import (
     base_form,
     doers,
     gerund,
-    language_of,
     script_of,
     split_joined,
     words,
@@ -56,12 +55,10 @@ def test_joined_tags_come_apart_and_other_scripts_stay_whole() -> None:
     assert split_joined("xqzvkw") == ("xqzvkw",)
 
 
-def test_scripts_and_languages_are_told_apart() -> None:
+def test_scripts_are_told_apart() -> None:
     assert script_of("ダンス") == "KATAKANA"
     assert script_of("\u0439\u043e\u0433\u04302024") == "CYRILLIC"
     assert script_of("🏀🔥") == "NONE"
-    assert language_of("Bài tập bụng cho người mới bắt đầu tại nhà") == "vi"
-    assert language_of("ok") is None
 
 
 @given(st.text(max_size=40))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hashtag2action.hashtags.words import language_of
+from hashtag2action.sources.languages import language_of
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What is known about words: lemmas, inflections, frequencies, joined words, languages.
+"""What is known about words: lemmas, inflections, frequencies, joined words, scripts.
 
 The libraries behind it ship their data, so nothing is fetched. They come with the extra [mine] and
 are loaded at the first question.
@@ -20,9 +20,6 @@ _JOINED_WORD = 24
 MIN_ZIPF = 2.5
 """Words per billion on a log scale from which on a string counts as a word (chosen: below it the
 lists hold mostly names and misspellings). Source of the scale: van Heuven et al. 2014."""
-MIN_LANGUAGE_CHARS = 12
-"""Shortest text whose language is guessed (chosen: below it n-gram models mostly guess)."""
-_MIN_LANGUAGE_SHARE = 0.5
 
 
 def words(class_name: str) -> list[str]:
@@ -145,15 +142,6 @@ def _is_word(word: str) -> bool:
     return zipf(word) >= MIN_ZIPF and (len(word) > 1 or word in "ai")
 
 
-def language_of(text: str) -> str | None:
-    """Guess the language of a text, ISO 639-1; None where it is too short or unclear."""
-    plain = "".join(char for char in text if char.isalpha() or char.isspace())
-    if len(plain.strip()) < MIN_LANGUAGE_CHARS:
-        return None
-    language, share = _identifier().classify(plain[:500])
-    return language if share >= _MIN_LANGUAGE_SHARE else None
-
-
 def script_of(tag: str) -> str:
     """Return the script most letters of a tag are of, as Unicode names it: 'LATIN', 'HIRAGANA'.
 
@@ -188,12 +176,3 @@ def _wordfreq() -> ModuleType:
     except ModuleNotFoundError as error:
         raise MissingExtraError("wordfreq", "mine") from error
     return wordfreq
-
-
-@lru_cache(maxsize=1)
-def _identifier():
-    try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("py3langid", "mine") from error
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
