@@ -41,7 +41,11 @@ POST = pa.schema(
         _column("num_shares", pa.int64(), "Shares at collection time."),
         _column("creator", pa.string(), "Salted hash of the user name; equal for equal creators."),
         _column("license", pa.string(), "Licence or consent note, where the source states one."),
-        _column("file", pa.string(), "Where the video is; relative paths start at the source."),
+        _column("file", pa.string(), "Where the video is: a path on this machine or an address."),
+        _column("stated_language", pa.string(), "Language the source states, ISO 639-1."),
+        _column("stated_width_px", pa.int64(), "Width the source states, pixels."),
+        _column("stated_height_px", pa.int64(), "Height the source states, pixels."),
+        _column("stated_sha256", pa.string(), "SHA-256 of the video the source states."),
     ]
 )
 """What a platform says about one post."""

@@ -62,7 +62,7 @@ def run_stage(
     todo = {part: count for part, count in counts.items() if not made.has_part(part)}
     done = total - sum(todo.values())
     on_part(stage.name, done, total)
-    if stage.whole_table:
+    if stage.needs_whole_table():
         _run_whole(stage, parent, made, list(todo))
         on_part(stage.name, total, total)
     else:
@@ -239,7 +239,7 @@ def _run_whole(stage: Stage, parent: Manifest, made: Manifest, todo: list[str]) 
     verdicts = [*stage.adds.names, REJECT_REASON.name]
     start = 0
     for part in parent.parts():
-        rows = parent.read_part(part)
+        rows = source = parent.read_part(part)
         here = result.slice(start, rows.num_rows)
         start += rows.num_rows
         if part not in todo:
@@ -247,4 +247,4 @@ def _run_whole(stage: Stage, parent: Manifest, made: Manifest, todo: list[str]) 
         assert here[stage.row_id].to_pylist() == rows[stage.row_id].to_pylist()
         for column in verdicts:
             rows = rows.append_column(result.schema.field(column), here[column])
-        made.write_part(part, *split(stage, parent.read_part(part), rows))
+        made.write_part(part, *split(stage, source, rows))

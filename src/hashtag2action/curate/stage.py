@@ -44,6 +44,10 @@ class Stage(Config, ABC):
     """Rows of a part that a stage which opens videos is given at once. More than one lets it wait
     for several at a time; if the process is lost, they are visited again one by one."""
 
+    def needs_whole_table(self) -> bool:
+        """Whether these settings need it; a stage may need it for some settings only."""
+        return self.whole_table
+
     @abstractmethod
     def open(self, media: Path) -> Transform:
         """Load what the stage needs, once per worker.
