@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import hashtag2action
+from benchmarks import curation_metadata
 from benchmarks.figures import Part, key_of_code, measure, show
 
 
@@ -26,7 +27,9 @@ def main() -> int:
 
 def parts(shared: Path) -> list[Part]:
     """Return the parts, in the order they are measured."""
-    return []
+    return [
+        ("metadata", curation_metadata.measure),
+    ]
 
 
 def _code_key() -> str:
