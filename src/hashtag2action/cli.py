@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -17,7 +18,7 @@ import yaml
 
 from hashtag2action import __version__
 from hashtag2action.config import Config, load
-from hashtag2action.errors import Hashtag2ActionError, MissingExtraError
+from hashtag2action.errors import ConfigError, Hashtag2ActionError, MissingExtraError
 from hashtag2action.manifest import Manifest, stage_folders
 from hashtag2action.terminal import ProgressLine, render_table
 
@@ -207,6 +208,49 @@ def export(
 
 
 @app.command()
+def withdraw(
+    what: Annotated[
+        list[str],
+        typer.Argument(metavar="ID... FOLDER...", help="Ids of posts or clips, then folders."),
+    ],
+    source: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="A folder; then every argument is an id."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Search for what is left; change nothing.")
+    ] = False,
+    copies: Annotated[
+        bool, typer.Option(help="Take posts that show the same pictures, too, or only list them.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Remove posts and all that was made from them, and keep them out."""
+    from hashtag2action.curate.withdrawal.check import check_withdrawn
+    from hashtag2action.curate.withdrawal.withdraw import withdraw as run
+
+    folders = source or [Path(text) for text in what if Path(text).is_dir()]
+    ids = what if source else [text for text in what if not Path(text).is_dir()]
+    if not folders:
+        raise ConfigError("withdraw: name at least one folder that exists, after the ids")
+    if check:
+        left = check_withdrawn(ids, folders)
+        lines = [*left.places, f"{left.num_places} places searched, {len(left.places)} left"]
+        _say(asdict(left), "\n".join(lines), as_json)
+        raise typer.Exit(1 if left.places else 0)
+    done = run(ids, folders, copies_too=copies)
+    again = _rewrite_pages(done.stale)
+    lines = [
+        f"withdrawn: {', '.join(done.posts)}",
+        f"show the same pictures: {', '.join(done.copies) or 'none'}",
+        f"{done.num_rows} rows and {done.num_files} files removed or written anew",
+        *(f"written anew: {page}" for page in again),
+        *(f"left, outside the folders named: {path}" for path in done.originals),
+    ]
+    _say(asdict(done), "\n".join(lines), as_json)
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder of the demo.")] = Path("runs/demo"),
     recipe: Annotated[
@@ -319,6 +363,13 @@ def _train(
 
 def _say(values: Any, text: str, as_json: bool) -> None:
     print(json.dumps(values, indent=1, default=str) if as_json else text)
+
+
+def _rewrite_pages(stale: Sequence[Path]) -> list[Path]:
+    """Write reports anew that showed or counted what is gone."""
+    from hashtag2action.report.render import write_report
+
+    return [write_report(page.parent) for page in stale if page.name == "report.html"]
 
 
 def _receipts(run: Path) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ def recipe(films: Path, **sections: object) -> CurateConfig:
         {
             "source": {"kind": "folder", "folder": str(films), "license": "CC0-1.0"},
             "analyze_videos": {"persons": None},
-            "runtime": {"num_workers": 1, "rows_per_part": 2},
+            "runtime": {"engine": "inline", "rows_per_part": 2},
             **sections,
         }
     )

@@ -1,6 +1,7 @@
 """The line of curation: a source and six stages, in reading order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +19,8 @@ from hashtag2action.curate.filter_metadata import FilterMetadata
 from hashtag2action.curate.run import run_stage
 from hashtag2action.curate.select_clips import SelectClips
 from hashtag2action.curate.stage import Stage
+from hashtag2action.curate.withdrawal.tombstones import FILE_NAME, Tombstones
+from hashtag2action.curate.withdrawal.withdraw import enforce
 from hashtag2action.engines.base import Engine, Limits
 from hashtag2action.engines.local import InlineEngine, LocalEngine
 from hashtag2action.engines.ray import RayEngine
@@ -62,6 +65,9 @@ class CurateConfig(Config):
     export_clips: ExportClips = ExportClips()
     dataset: Dataset = Dataset()
     """In which forms the exported clips leave."""
+    tombstones: tuple[Path, ...] = ()
+    """Files `withdrawn.parquet` of other runs: what was withdrawn there does not come in here. The
+    run's own file always holds."""
     limits: Limits = Limits()
     """What one video may cost a stage before it leaves as `timed_out` or `too_large`."""
     runtime: CurateRuntime = CurateRuntime()
@@ -99,13 +105,18 @@ def curate(
     names = [stage.name for stage in stages]
     if until is not None and until not in names:
         raise ConfigError(f"no stage {until!r}; the stages are {', '.join(names)}")
-    made = collect_posts(config.source, out, config.runtime.rows_per_part, progress)
+    tombstones = _read_tombstones(config.tombstones)
+    enforce(out, tombstones)
+    rows_per_part = config.runtime.rows_per_part
+    made = collect_posts(config.source, out, rows_per_part, progress, tombstones)
     dump(config, out / "config.yaml")
     write_json(out / "environment.json", environment())
     engine = open_engine(config.runtime)
     for number, stage in enumerate(stages, start=1):
         folder = out / f"{number:02d}-{stage.name}"
         made = run_stage(stage, made, folder, engine, progress, config.limits)
+        if stage is config.analyze_videos:
+            enforce(out, tombstones)
         if stage.name == until:
             break
     if until in {None, names[-1]}:
@@ -128,21 +139,34 @@ def open_engine(runtime: CurateRuntime) -> Engine:
     return RayEngine(num_workers=runtime.num_workers)
 
 
+def _read_tombstones(paths: Sequence[Path]) -> list[Tombstones]:
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise ConfigError(f"tombstones: no such file: {', '.join(missing)}")
+    return [Tombstones.read(path) for path in paths]
+
+
 def collect_posts(
-    source: PostSource, out: Path, rows_per_part: int, progress: OnProgress
+    source: PostSource,
+    out: Path,
+    rows_per_part: int,
+    progress: OnProgress,
+    tombstones: Sequence[Tombstones] = (),
 ) -> Manifest:
-    """Write the posts of a source as the first table of a run."""
+    """Write the posts of a source as the first table of a run, withdrawn ones as blank rows."""
     manifest = Manifest(out / "00-posts")
     settings = source.key_fields()
     manifest.begin("posts", key_of("posts", settings), "", settings)
     if manifest.is_finished:
         return manifest
+    own = Tombstones.read(out / FILE_NAME)
     num_rows = 0
     for number, table in enumerate(source.tables(out / "source", rows_per_part, progress)):
-        keep = pc.is_null(table[REJECT_REASON.name])
-        kept = table.filter(keep).drop_columns([REJECT_REASON.name])
-        manifest.write_part(f"part-{number:05d}", kept, table.filter(pc.invert(keep)))
-        num_rows += table.num_rows
+        posts = reduce(lambda rows, stones: stones.blank(rows), (own, *tombstones), table)
+        keep = pc.is_null(posts[REJECT_REASON.name])
+        kept = posts.filter(keep).drop_columns([REJECT_REASON.name])
+        manifest.write_part(f"part-{number:05d}", kept, posts.filter(pc.invert(keep)))
+        num_rows += posts.num_rows
     progress("posts", num_rows, num_rows)
     manifest.finish(num_rows)
     return manifest

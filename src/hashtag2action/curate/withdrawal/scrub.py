@@ -1,0 +1,187 @@
+"""Take posts out of files that are no stage's table: exports, lists, stored answers, truth files.
+
+What a kind of file holds decides how: lines go, entries of JSON go, rows of a table go, pages and
+files named after a post go whole. A kind not known here is left, and `check` tells it.
+"""
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hashtag2action.curate.withdrawal.subject import SIDES, Names
+from hashtag2action.curate.withdrawal.tombstones import FILE_NAME
+from hashtag2action.manifest import write_table, write_text
+
+_LINES = {".jsonl", ".txt", ".tsv", ".log", ".ndjson"}
+_PAGES = {".html", ".md"}
+_GONE = object()
+
+
+def scrub_folder(folder: Path, names: Names, runs: Collection[Path]) -> list[Path]:
+    """Take posts out of the files below a folder; returns the files that changed or went.
+
+    Tables of stages and the datasets of runs are left: they are purged and written anew.
+    """
+    changed = []
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.name == FILE_NAME or _is_of_a_run(path, runs):
+            continue
+        if names.in_path(path.relative_to(folder)):
+            path.unlink()
+            changed.append(path)
+        elif _scrub(path, names):
+            changed.append(path)
+    return changed
+
+
+def _is_of_a_run(path: Path, runs: Collection[Path]) -> bool:
+    is_part = path.parent.name in SIDES and (path.parent.parent / "plan.json").exists()
+    return is_part or any(path.is_relative_to(run / "dataset") for run in runs)
+
+
+def _scrub(path: Path, names: Names) -> bool:
+    how: dict[str, Callable[[Path, Names], bool]] = {
+        ".json": _scrub_json,
+        ".gz": _scrub_gzip,
+        ".csv": _scrub_csv,
+        ".parquet": _scrub_parquet,
+    }
+    if path.suffix in _LINES:
+        return _scrub_lines(path, names)
+    if path.suffix in _PAGES:
+        return _remove_page(path, names)
+    return how[path.suffix](path, names) if path.suffix in how else False
+
+
+def _scrub_lines(path: Path, names: Names) -> bool:
+    lines = path.read_text("utf-8", errors="surrogateescape").splitlines(keepends=True)
+    kept = [line for line in lines if not names.in_text(line.strip())]
+    if path.suffix in {".jsonl", ".ndjson"}:
+        kept = [line for line in kept if _without(_parsed(line), names) is not _GONE]
+    if len(kept) == len(lines):
+        return False
+    _write_bytes(path, "".join(kept).encode("utf-8", errors="surrogateescape"))
+    return True
+
+
+def _remove_page(path: Path, names: Names) -> bool:
+    if not names.in_bytes(path.read_bytes()):
+        return False
+    path.unlink()
+    return True
+
+
+def _scrub_json(path: Path, names: Names) -> bool:
+    before = _parsed(path.read_text("utf-8", errors="surrogateescape"))
+    after = _without(before, names)
+    if after is _GONE:
+        path.unlink()
+        return True
+    if after == before:
+        return False
+    write_text(path, json.dumps(after, indent=1, ensure_ascii=True) + "\n")
+    return True
+
+
+def _scrub_gzip(path: Path, names: Names) -> bool:
+    """Scrub a stored answer of a platform; its name, which is its ledger, stays."""
+    try:
+        before = _parsed(gzip.decompress(path.read_bytes()).decode("utf-8", "surrogateescape"))
+    except (OSError, EOFError, zlib.error):
+        return False
+    after = _without(before, names)
+    if after is _GONE or after == before:
+        return False
+    text = json.dumps(after, ensure_ascii=True, separators=(",", ":"))
+    _write_bytes(path, gzip.compress(text.encode(), compresslevel=6, mtime=0))
+    return True
+
+
+def _scrub_csv(path: Path, names: Names) -> bool:
+    text = path.read_text("utf-8", errors="surrogateescape")
+    rows = list(csv.reader(io.StringIO(text)))
+    kept = [row for row in rows if not any(names.in_text(cell) for cell in row)]
+    if len(kept) == len(rows):
+        return False
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(kept)
+    _write_bytes(path, out.getvalue().encode("utf-8", errors="surrogateescape"))
+    return True
+
+
+def _scrub_parquet(path: Path, names: Names) -> bool:
+    table = pq.read_table(path)
+    gone = [False] * table.num_rows
+    for name in table.column_names:
+        for place, value in enumerate(table[name].to_pylist()):
+            gone[place] = gone[place] or speaks(value, names)
+    if not any(gone):
+        return False
+    write_table(path, table.filter(pa.array([not yes for yes in gone], pa.bool_())))
+    return True
+
+
+def speaks(value: Any, names: Names) -> bool:
+    """Whether a cell of a table speaks of a post."""
+    if isinstance(value, str):
+        return names.in_text(value)
+    if isinstance(value, bytes):
+        return names.in_bytes(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return names.in_text(str(value))
+    if isinstance(value, dict):
+        return any(speaks(item, names) for pair in value.items() for item in pair)
+    if isinstance(value, list):
+        return any(speaks(item, names) for item in value)
+    return False
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _without(value: Any, names: Names) -> Any:
+    """Return JSON without what speaks of a post: list items, keys, objects that carry its id."""
+    if isinstance(value, str):
+        return _text_without(value, names)
+    if isinstance(value, list):
+        kept = [_without(item, names) for item in value]
+        return [item for item in kept if item is not _GONE]
+    if isinstance(value, dict):
+        return _object_without(value, names)
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return _GONE if is_number and names.in_text(str(value)) else value
+
+
+def _text_without(text: str, names: Names) -> Any:
+    """Return a text that does not speak of a post; one that holds JSON is looked into."""
+    if not names.in_text(text):
+        return text
+    inner = _parsed(text) if text[:1] in "{[" else None
+    kept = _GONE if inner is None else _without(inner, names)
+    return _GONE if kept is _GONE else json.dumps(kept, ensure_ascii=False)
+
+
+def _object_without(value: dict[str, Any], names: Names) -> Any:
+    pairs = {key: _without(item, names) for key, item in value.items() if not names.in_text(key)}
+    for key, item in pairs.items():
+        if item is _GONE and not isinstance(value[key], (dict, list)):
+            return _GONE
+    return {key: item for key, item in pairs.items() if item is not _GONE}
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    beside = path.with_name(f".{path.name}.scrubbed")
+    beside.write_bytes(content)
+    beside.replace(path)

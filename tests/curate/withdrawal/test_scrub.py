@@ -1,0 +1,62 @@
+"""Files that no stage made: what speaks of a post goes, everything else stays as it was."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hashtag2action.curate.withdrawal.check import check_withdrawn
+from hashtag2action.curate.withdrawal.scrub import scrub_folder
+from hashtag2action.curate.withdrawal.subject import Names
+
+ID, OTHER = "7123456789", "71234567890"
+
+
+def fill(folder: Path) -> None:
+    (folder / "videos").mkdir(parents=True)
+    for name in (ID, OTHER):
+        (folder / "videos" / f"{name}.mp4").write_bytes(name[::-1].encode())
+    posts = [{"id": int(ID), "text": "a"}, {"id": OTHER, "text": "b"}]
+    (folder / "posts.jsonl").write_text("".join(json.dumps(post) + "\n" for post in posts))
+    (folder / "posts.csv").write_text(f'id,text\n{ID},"a\nb"\n{OTHER},"c\nd"\n')
+    (folder / "ids.txt").write_text(f"{ID}\n{OTHER}\n")
+    (folder / "truth.json").write_text(json.dumps({ID: {"a": 1}, OTHER: {"copies": [int(ID), 5]}}))
+    body = json.dumps({"data": {"videos": [{"id": int(ID)}, {"id": int(OTHER)}], "cursor": 2}})
+    answer = {"request": {"video_ids": [ID, OTHER]}, "status": 200, "body": body, "day": "20261101"}
+    (folder / "00000-20261101-1.json.gz").write_bytes(gzip.compress(json.dumps(answer).encode()))
+    pq.write_table(pa.table({"clip": [f"{ID}-000", f"{OTHER}-000"]}), folder / "said.parquet")
+    (folder / "page.html").write_text(f"<p>{ID}-000</p>")
+    (folder / "other.html").write_text(f"<p>{OTHER}-000</p>")
+
+
+def test_every_kind_of_file_loses_the_post_and_nothing_else(tmp_path: Path) -> None:
+    fill(tmp_path)
+    assert len(check_withdrawn([ID], [tmp_path]).places) >= 8
+    scrub_folder(tmp_path, Names([ID]), ())
+    assert check_withdrawn([ID], [tmp_path]).places == []
+    assert [path.stem for path in (tmp_path / "videos").iterdir()] == [OTHER]
+    assert json.loads((tmp_path / "posts.jsonl").read_text()) == {"id": OTHER, "text": "b"}
+    assert (tmp_path / "posts.csv").read_text() == f'id,text\n{OTHER},"c\nd"\n'
+    assert (tmp_path / "ids.txt").read_text() == f"{OTHER}\n"
+    assert json.loads((tmp_path / "truth.json").read_text()) == {OTHER: {"copies": [5]}}
+    answer = json.loads(gzip.decompress((tmp_path / "00000-20261101-1.json.gz").read_bytes()))
+    assert answer["request"] == {"video_ids": [OTHER]}
+    assert json.loads(answer["body"]) == {"data": {"videos": [{"id": int(OTHER)}], "cursor": 2}}
+    assert pq.read_table(tmp_path / "said.parquet")["clip"].to_pylist() == [f"{OTHER}-000"]
+    assert not (tmp_path / "page.html").exists()
+    assert (tmp_path / "other.html").exists()
+
+
+def test_what_does_not_speak_of_it_keeps_its_bytes(tmp_path: Path) -> None:
+    fill(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert scrub_folder(tmp_path, Names(["9999999999"]), ()) == []
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_short_ids_are_whole_words_only(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("12\nat 12 o'clock\n")
+    scrub_folder(tmp_path, Names(["12"]), ())
+    assert (tmp_path / "notes.txt").read_text() == "at 12 o'clock\n"

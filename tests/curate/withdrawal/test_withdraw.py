@@ -1,0 +1,266 @@
+"""A withdrawn video leaves no byte: searched here by id, by SHA-256 and by fingerprint, by hand."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from tests.curate.conftest import moving, quiet, recipe
+from tests.video.films import film
+from typer.testing import CliRunner, Result
+
+from hashtag2action.cli import app
+from hashtag2action.curate.check_dataset import check_dataset
+from hashtag2action.curate.pipeline import curate
+from hashtag2action.curate.withdrawal.check import check_withdrawn
+from hashtag2action.curate.withdrawal.tombstones import FILE_NAME
+from hashtag2action.curate.withdrawal.withdraw import withdraw
+from hashtag2action.errors import ConfigError
+from hashtag2action.manifest import Manifest, find_stage, stage_folders
+from hashtag2action.report.render import write_report
+from hashtag2action.vision.fingerprint import Fingerprint
+from hashtag2action.vision.neighbors import FingerprintMatcher
+
+ORIGINAL, COPY = "squat/7000000001.mp4", "squat/7000000003.mp4"
+
+
+def pieces(folder: Path) -> list[bytes]:
+    """All files of a folder and all members of its archives; what a tombstone keeps is allowed."""
+    found = []
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name != FILE_NAME:
+            found.append(path.read_bytes())
+        if path.suffix == ".tar":
+            with tarfile.open(path) as archive:
+                files = [archive.extractfile(member) for member in archive]
+                found += [file.read() for file in files if file]
+    return found
+
+
+def cells(folder: Path) -> str:
+    """All cells of all tables, as text."""
+    tables = [pq.read_table(path) for path in folder.rglob("*.parquet") if path.name != FILE_NAME]
+    return "\n".join(repr(table.to_pylist()) for table in tables)
+
+
+def print_in(row: dict) -> Fingerprint:
+    return Fingerprint.from_bytes(row["fingerprints"], np.asarray(row["fingerprint_times_s"]))
+
+
+def tables_of(run: Path) -> list[tuple[str, list[str], str]]:
+    """Ids of the rows of every half of every stage, in order of ids, and its counts."""
+    found = []
+    for folder in stage_folders(run):
+        manifest = Manifest(folder)
+        for side in ("kept", "rejected"):
+            table = manifest.read(side)
+            name = "clip_id" if "clip_id" in table.column_names else "post_id"
+            # Blank rows are named by the key of their file of tombstones.
+            ids = sorted(text.partition("withdrawn-")[0] for text in table[name].to_pylist())
+            receipt = {**manifest.receipt(), "key": None, "parent_key": None}
+            found.append((f"{folder.name}/{side}", ids, json.dumps(receipt, sort_keys=True)))
+    return found
+
+
+@pytest.fixture
+def witness(curation: Path) -> tuple[set[str], list[Fingerprint]]:
+    """SHA-256 of the films and clips of the original and its copy, and their fingerprints."""
+    analyzed = find_stage(curation, "analyze_videos").read().to_pylist()
+    rows = [row for row in analyzed if row["post_id"] in {ORIGINAL, COPY}]
+    clips = find_stage(curation, "export_clips").read().to_pylist()
+    digests = {row["video_sha256"] for row in rows}
+    digests |= {row["clip_sha256"] for row in clips if row["post_id"] in {ORIGINAL, COPY}}
+    assert (len(digests), len(rows)) == (3, 2)
+    return digests, [print_in(row) for row in rows]
+
+
+def test_nothing_is_left_by_id_by_sha256_or_by_fingerprint(
+    curation: Path, witness: tuple[set[str], list[Fingerprint]]
+):
+    digests, prints = witness
+    report = write_report(curation)
+    assert b"7000000001" in report.read_bytes()
+    before = {hashlib.sha256(piece).hexdigest() for piece in pieces(curation)}
+    assert len(before & digests) == 1, "the exported clip is found before"
+
+    done = withdraw([ORIGINAL], [curation])
+
+    assert (done.posts, done.copies) == ([ORIGINAL, COPY], [COPY])
+    assert report in done.stale
+    write_report(curation)
+    for piece in pieces(curation):
+        assert hashlib.sha256(piece).hexdigest() not in digests
+        for name in (b"7000000001", b"7000000003"):
+            assert name not in piece
+        assert all(gone.to_bytes() not in piece for gone in prints)
+    text = cells(curation)
+    for name in ("7000000001", "7000000003", *digests):
+        assert name not in text
+    assert not [path for path in curation.rglob("*") if "7000000001" in path.name]
+    matcher = FingerprintMatcher()
+    for stage in ("analyze_videos", "select_clips", "deduplicate", "export_clips"):
+        for side in ("kept", "rejected"):
+            for row in find_stage(curation, stage).read(side).to_pylist():
+                assert all(matcher.match(print_in(row), gone) is None for gone in prints)
+
+
+def test_what_stays_is_whole_and_counted(curation: Path):
+    clips_before = find_stage(curation, "export_clips").read()
+    withdraw([ORIGINAL], [curation])
+    stays = find_stage(curation, "export_clips").read()
+    assert stays.num_rows == clips_before.num_rows - 1
+    num_paths, faults = check_dataset(curation)
+    assert (num_paths, faults) == (7 * stays.num_rows, [])
+    receipt = find_stage(curation, "posts").receipt()
+    assert (receipt["num_input_rows"], receipt["num_kept"]) == (6, 4)
+    assert receipt["reasons"] == {"withdrawn": 2}
+    for row in find_stage(curation, "posts").read("rejected").to_pylist():
+        assert row.pop("post_id").startswith("withdrawn-")
+        assert row.pop("reject_reason") == "withdrawn"
+        assert set(row.values()) == {None}
+
+
+def test_the_proof_is_checked_by_the_tool_too(curation: Path):
+    write_report(curation)
+    before = check_withdrawn([ORIGINAL], [curation])
+    kinds = (".parquet", ".tar", ".jsonl", ".txt", ".mp4", ".html")
+    assert all(any(kind in place for place in before.places) for kind in kinds)
+    withdraw([ORIGINAL], [curation])
+    after = check_withdrawn([ORIGINAL, COPY], [curation])
+    assert after.places == []
+    assert after.num_places > 80
+
+
+def test_what_was_put_back_by_hand_is_found_whatever_its_name(curation: Path, films: Path):
+    clip = next((curation / "06-export_clips" / "media").rglob("*7000000001*")).read_bytes()
+    withdraw([ORIGINAL], [curation])
+    (curation / "innocent.bin").write_bytes(clip)
+    with tarfile.open(curation / "innocent.tar", "w") as archive:
+        archive.add(films / COPY, "a.mp4")
+    (curation / "notes.txt").write_text(f"see {COPY} for more")
+    found = check_withdrawn([], [curation]).places
+    assert any("innocent.bin: is one of its files" in place for place in found)
+    assert any("innocent.tar:a.mp4: is one of its files" in place for place in found)
+    assert any("notes.txt: speaks of a withdrawn post" in place for place in found)
+
+
+def test_a_run_that_goes_on_does_not_bring_it_back(curation: Path, films: Path):
+    withdraw([ORIGINAL], [curation])
+    before = tables_of(curation)
+    settings = {"containers": ["shards", "huggingface", "lists"], "parts_per_shard": 2}
+    curate(recipe(films, dataset=settings), curation, quiet)
+    assert tables_of(curation) == before
+    for folder in stage_folders(curation):
+        shutil.rmtree(folder)
+    curate(recipe(films, dataset=settings), curation, quiet)
+    assert tables_of(curation) == before
+    assert check_withdrawn([ORIGINAL, COPY], [curation]).places == []
+
+
+def test_a_new_run_with_the_tombstones_equals_the_purged_one(
+    curation: Path, films: Path, tmp_path: Path
+):
+    withdraw([ORIGINAL], [curation])
+    stones = tmp_path / "stones.parquet"
+    shutil.copy(curation / FILE_NAME, stones)
+    curate(recipe(films, tombstones=[str(stones)]), tmp_path / "new", quiet)
+    assert tables_of(tmp_path / "new") == tables_of(curation)
+    assert check_withdrawn([ORIGINAL, COPY], [tmp_path / "new"]).places == []
+
+
+def test_tombstones_given_later_hold_for_a_finished_run(
+    curation: Path, films: Path, tmp_path: Path
+):
+    other = tmp_path / "other"
+    curate(recipe(films), other, quiet)
+    withdraw([ORIGINAL], [curation])
+    curate(recipe(films, tombstones=[str(curation / FILE_NAME)]), other, quiet)
+    assert tables_of(other) == tables_of(curation)
+
+
+def test_a_copy_under_another_name_is_known_by_its_pictures(curation: Path, tmp_path: Path):
+    withdraw([ORIGINAL], [curation])
+    other = tmp_path / "others" / "squat"
+    other.mkdir(parents=True)
+    film(other / "8000000001.mp4", moving(1), options={"crf": "35", "g": "20"})
+    film(other / "8000000002.mp4", moving(77), options={"crf": "20"})
+    run = tmp_path / "new"
+    curate(recipe(tmp_path / "others", tombstones=[str(curation / FILE_NAME)]), run, quiet)
+    assert find_stage(run, "posts").receipt()["reasons"] == {"withdrawn": 1}
+    assert find_stage(run, "export_clips").read()["post_id"].to_pylist() == ["squat/8000000002.mp4"]
+    assert b"8000000001" not in b"".join(pieces(run))
+
+
+def test_copies_are_only_listed_where_that_is_asked(curation: Path):
+    done = withdraw([ORIGINAL], [curation], copies_too=False)
+    assert (done.posts, done.copies) == ([ORIGINAL], [COPY])
+    rejected = find_stage(curation, "deduplicate").read("rejected").to_pylist()
+    assert [(row["post_id"], row["duplicate_of"]) for row in rejected] == [(COPY, None)]
+    assert check_withdrawn([ORIGINAL], [curation]).places == [f"{COPY}: shows a withdrawn scene"]
+
+
+def test_originals_outside_the_folders_are_told_and_inside_removed(curation: Path, films: Path):
+    own = Path(shutil.copytree(films, curation.parent / "own"))
+    assert withdraw([COPY], [curation], copies_too=False).originals == [str(films / COPY)]
+    assert (films / COPY).exists()
+    withdraw([COPY], [own])
+    assert not (own / COPY).exists()
+    assert (own / ORIGINAL).exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from hashtag2action.curate.withdrawal.withdraw import withdraw
+def die_after(left):
+    def count(event, _):
+        nonlocal left
+        if event in ("os.rename", "os.remove"):
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(count)
+for folder in sys.argv[2:]:
+    if os.fork() == 0:
+        die_after(int(Path(folder).name))
+        withdraw([sys.argv[1]], [Path(folder)])
+        os._exit(0)
+    assert os.WTERMSIG(os.wait()[1]) == signal.SIGKILL
+"""
+
+
+def test_killed_at_any_change_the_same_call_finishes(curation: Path, tmp_path: Path):
+    # Folders are named by the changes of files that the process lives to make.
+    killed = [Path(shutil.copytree(curation, tmp_path / str(k))) for k in (0, 1, 2, 5, 9, 12)]
+    command = [sys.executable, "-c", KILLED, ORIGINAL, *map(str, killed)]
+    assert subprocess.run(command, check=False).returncode == 0
+    withdraw([ORIGINAL], [curation])
+    whole = tables_of(curation)
+    for run in killed:
+        withdraw([ORIGINAL], [run])
+        assert check_withdrawn([ORIGINAL, COPY], [run]).places == []
+        assert tables_of(run) == whole
+        assert check_dataset(run)[1] == []
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path):
+    with pytest.raises(ConfigError, match="no such folder"):
+        withdraw(["1"], [tmp_path / "gone"])
+
+
+def test_the_command_tells_ids_from_folders(curation: Path):
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["withdraw", *arguments])
+
+    assert call("--check", ORIGINAL, str(curation)).exit_code == 1
+    assert call(ORIGINAL, str(curation)).exit_code == 0
+    checked = call("--check", ORIGINAL, "--from", str(curation))
+    assert checked.exit_code == 0
+    assert ", 0 left" in checked.stdout
+    assert isinstance(call(ORIGINAL, "no-such-folder").exception, ConfigError)
