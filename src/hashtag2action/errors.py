@@ -37,6 +37,20 @@ class VideoError(Hashtag2ActionError):
 
     exit_code = 3
 
+    @property
+    def reject_reason(self) -> str:
+        """What a row that cannot be read leaves with."""
+        return f"unreadable:{self}"
+
+
+class TooLargeError(VideoError):
+    """A video's pictures are larger than any that are decoded; the reject reason is `too_large`."""
+
+    @property
+    def reject_reason(self) -> str:
+        """The same reason as that of a video that outgrew its memory."""
+        return "too_large"
+
 
 class SourceError(Hashtag2ActionError):
     """A platform, an export or a folder of posts cannot be read."""

@@ -61,12 +61,13 @@ def per_row(function: Callable[[Row], Result], row: Row) -> tuple[Result | None,
     """Visit one row that opens a video; the one place where a VideoError becomes data.
 
     Returns:
-        The function's result and None, or None and the reject reason `unreadable:<why>`.
+        The function's result and None, or None and the reject reason `unreadable:<why>`, or
+        `too_large`.
     """
     try:
         return function(row), None
     except VideoError as error:
-        return None, f"unreadable:{error}"
+        return None, error.reject_reason
 
 
 def split(stage: Stage, given: pa.Table, made: pa.Table) -> tuple[pa.Table, pa.Table]:

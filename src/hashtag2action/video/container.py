@@ -11,7 +11,11 @@ from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from hashtag2action.errors import VideoError
+from hashtag2action.errors import TooLargeError, VideoError
+
+MAX_PIXELS = 2**26
+"""Most pixels of a picture; larger ones are refused before memory is taken. Chosen: two of 8K."""
+_LIMITS = {"max_pixels": str(MAX_PIXELS)}
 
 _MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
@@ -33,9 +37,11 @@ def open_video(path: Path, *, is_for_signals: bool = False) -> Iterator[InputCon
     Raises:
         VideoError: The file is missing, empty, no video (a web page, for example), truncated before
             its index, or has no pictures.
+        TooLargeError: Its header states pictures of more than `MAX_PIXELS`.
     """
     try:
-        container = av.open(os.fspath(path), metadata_errors="ignore")
+        # The limits hold for the pictures that are decoded to tell what the streams are, too.
+        container = av.open(os.fspath(path), metadata_errors="ignore", options=_LIMITS)
     except FFmpegError as error:
         raise VideoError(_why_not(path)) from error
     with container:
@@ -45,10 +51,12 @@ def open_video(path: Path, *, is_for_signals: bool = False) -> Iterator[InputCon
         decoder = container.streams.video[0].codec_context
         if decoder is None:
             raise VideoError("no decoder for its codec")
+        if decoder.width * decoder.height > MAX_PIXELS:
+            raise TooLargeError(f"pictures of {decoder.width}x{decoder.height} pixels")
         decoder.thread_type = ThreadType.NONE
         decoder.thread_count = 1
-        if is_for_signals:
-            decoder.options = {"skip_loop_filter": "all", "flags2": "+fast"}
+        shortcuts = {"skip_loop_filter": "all", "flags2": "+fast"} if is_for_signals else {}
+        decoder.options = _LIMITS | shortcuts
         yield container
 
 
