@@ -111,7 +111,8 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def _table_speaks(path: Path, names: Names, stones: Sequence[Tombstones]) -> bool:
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            table = file.read()
     except pa.ArrowException:
         return False
     for name in table.column_names:

@@ -63,11 +63,16 @@ def _blank_part(
     nulls = pa.nulls(leaving.num_rows, REJECT_REASON.type)
     leaving = leaving.append_column(REJECT_REASON, nulls).select(rejected.column_names)
     both = pa.concat_tables([rejected, leaving.cast(rejected.schema)])
-    # Rejected rows first: a row that is in both halves for a moment is read again, not lost.
-    write_table(manifest.root / "rejected" / f"{part}.parquet", tombstones.blank(both))
+    # Rejected rows first: a row that a kill leaves in both halves is met again, not lost.
+    write_table(manifest.root / "rejected" / f"{part}.parquet", _each_once(tombstones.blank(both)))
     stay = pa.array([not gone for gone in masks["kept"]], pa.bool_())
     write_table(manifest.root / "kept" / f"{part}.parquet", kept.filter(stay))
     return num_rows
+
+
+def _each_once(posts: pa.Table) -> pa.Table:
+    ids = posts["post_id"].to_pylist()
+    return posts.take(list({post_id: place for place, post_id in enumerate(ids)}.values()))
 
 
 def _drop_part(

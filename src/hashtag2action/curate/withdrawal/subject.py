@@ -103,9 +103,10 @@ def rows_of(run: Path, *, with_prints: bool = False) -> Iterator[tuple[Manifest,
             for side in SIDES:
                 path = manifest.root / side / f"{part}.parquet"
                 if path.exists():
-                    names = pq.read_schema(path).names
-                    known = [name for name in columns if name in names]
-                    for row in pq.read_table(path, columns=known).to_pylist():
+                    with pq.ParquetFile(path) as file:
+                        known = [name for name in columns if name in file.schema_arrow.names]
+                        table = file.read(known)
+                    for row in table.to_pylist():
                         yield manifest, row
 
 
