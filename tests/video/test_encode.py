@@ -92,3 +92,22 @@ def test_a_writer_that_dies_leaves_the_old_file(tmp_path: Path) -> None:
         write_video(tmp_path / "a.mp4", dying(), 25)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
     assert len(decoded(tmp_path / "a.mp4")) == 5
+
+
+@pytest.mark.parametrize("width", [32, 64, 112, 128])
+def test_equal_frames_give_equal_bytes_whatever_was_encoded_before(
+    tmp_path: Path, width: int
+) -> None:
+    random = np.random.default_rng(0)
+    films = []
+    for _ in range(3):
+        wall = np.kron(random.integers(0, 255, (12, width // 8, 3), np.uint8), np.ones((8, 8, 1)))
+        frames = [wall.astype(np.uint8) for _ in range(30)]
+        for k, frame in enumerate(frames):
+            frame[40:60, k % (width - 12) : k % (width - 12) + 12] = 255
+        films.append(frames)
+    seen: dict[int, set[bytes]] = {0: set(), 1: set(), 2: set()}
+    for k in random.integers(0, 3, 25).tolist():
+        write_video(tmp_path / "a.mp4", films[k], 25, gop=16)
+        seen[k].add((tmp_path / "a.mp4").read_bytes())
+    assert [len(files) for files in seen.values()] == [1, 1, 1]
