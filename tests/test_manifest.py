@@ -77,3 +77,16 @@ def test_receipt_is_json_with_counts(tmp_path: Path) -> None:
     manifest.write_part("part-00000", table(["a"]), table([], ""))
     manifest.finish(1)
     assert json.loads((tmp_path / "04-select" / "receipt.json").read_text())["num_kept"] == 1
+
+
+def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    manifest = begun(tmp_path / "06-export")
+    manifest.write_part("part-00000", table(["a"]), table([], "too_short"))
+    media = tmp_path / "06-export" / "media" / "squat"
+    media.mkdir(parents=True)
+    left = [media / "b.part.mp4", tmp_path / "06-export" / "kept" / ".part-00000.parquet.17"]
+    for path in (*left, media / "a.mp4"):
+        path.write_bytes(b"x")
+    files = {path for path in (tmp_path / "06-export").rglob("*") if path.is_file()}
+    manifest.sweep()
+    assert {path for path in files if not path.exists()} == set(left)

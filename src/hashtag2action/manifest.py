@@ -64,6 +64,15 @@ class Manifest:
         for side, table in (("rejected", rejected), ("kept", kept)):
             write_table(self._path(side, part), table)
 
+    def sweep(self) -> None:
+        """Remove what killed writers left beside their files: hidden ones, and `NAME.part.SUFFIX`.
+
+        Nobody else may be writing here.
+        """
+        for pattern in (".*", "*.part.*"):
+            for path in filter(Path.is_file, self.root.rglob(pattern)):
+                path.unlink()
+
     def parts(self) -> list[str]:
         """Return the names of the finished parts, in order."""
         return sorted(path.stem for path in (self.root / "kept").glob("part-*.parquet"))

@@ -71,6 +71,7 @@ def run_stage(
             for num_rows in steps:
                 done += num_rows
                 on_part(stage.name, done, total)
+    made.sweep()
     made.finish(total)
     return made
 
