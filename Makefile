@@ -8,11 +8,12 @@ DEMO ?= runs/demo
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help demo test check format clean bench-mining bench-curation
+.PHONY: help demo test faults check format clean bench-mining bench-curation
 
 help:
 	@echo "make demo    the whole line in the rendered world, with its figures (minutes)"
 	@echo "make test    the whole test suite"
+	@echo "make faults  kill workers and parents at random, again and again (minutes)"
 	@echo "make check   format, lint, types, imports"
 	@echo "make bench-mining  the figures of mining, against a simulated platform"
 	@echo "make bench-curation  the figures of curation, on real and rendered footage"
@@ -30,6 +31,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	H2A_DEBUG=1 $(BIN)/python -m pytest
+
+faults: $(STAMP)
+	H2A_DEBUG=1 H2A_FAULTS=20 $(BIN)/python -m pytest tests/curate/test_kills.py
 
 check: $(STAMP)
 	$(BIN)/ruff format --check src tests benchmarks
