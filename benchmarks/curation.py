@@ -8,10 +8,11 @@ bar and `ok` or `short`; exits 1 if a figure falls short.
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import hashtag2action
-from benchmarks import curation_metadata
+from benchmarks import curation_metadata, curation_speed
 from benchmarks.figures import Part, key_of_code, measure, show
 
 
@@ -29,6 +30,7 @@ def parts(shared: Path) -> list[Part]:
     """Return the parts, in the order they are measured."""
     return [
         ("metadata", curation_metadata.measure),
+        ("speed", partial(curation_speed.speed_figures, shared)),
     ]
 
 
