@@ -97,6 +97,7 @@ def curate(
     config = _load(CurateConfig, recipe, overrides, dry_run)
     with ProgressLine() as progress:
         run(config, out, progress, until)
+    _write_card(out)
     receipts = _receipts(out)
     _say({"stages": receipts}, _funnel(receipts), as_json)
 
@@ -200,6 +201,7 @@ def export(
 
     if not check:
         write_dataset(dataset_settings(folder, overrides or []), folder)
+        _write_card(folder)
     num_paths, faults = check_dataset(folder)
     text = "\n".join([*faults, f"{num_paths} paths, {len(faults)} of them wrong"])
     _say({"num_paths": num_paths, "faults": faults}, text, as_json)
@@ -366,10 +368,18 @@ def _say(values: Any, text: str, as_json: bool) -> None:
 
 
 def _rewrite_pages(stale: Sequence[Path]) -> list[Path]:
-    """Write reports anew that showed or counted what is gone."""
+    """Write pages anew that showed or counted what is gone."""
     from hashtag2action.report.render import write_report
 
-    return [write_report(page.parent) for page in stale if page.name == "report.html"]
+    runs = {page.parent.parent for page in stale if page.parent.name == "dataset"}
+    cards = [page for run in sorted(runs) for page in _write_card(run)]
+    return cards + [write_report(page.parent) for page in stale if page.name == "report.html"]
+
+
+def _write_card(run: Path) -> list[Path]:
+    from hashtag2action.report.card import write_card
+
+    return write_card(run) if (run / "dataset" / "dataset.json").exists() else []
 
 
 def _receipts(run: Path) -> list[dict[str, Any]]:

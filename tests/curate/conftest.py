@@ -65,6 +65,6 @@ def _finished(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def curation(_finished: Path, tmp_path: Path) -> Path:
+def finished_run(_finished: Path, tmp_path: Path) -> Path:
     """Return a copy of the finished run, in all forms, to do with as one likes."""
     return Path(shutil.copytree(_finished, tmp_path / "run"))

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.curate.conftest import _finished, films, finished_run  # noqa: F401 - fixtures
 
 from hashtag2action.manifest import Manifest, write_json
 from hashtag2action.records import CLIP, POST, REJECT_REASON, VIDEO

@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,6 +66,8 @@ class Dataset(Config):
     """Where a person asks for removal: a mail address or a page. Set it before you publish."""
     license: str | None = None
     """Licence of the set as a whole, for example an SPDX name; each clip keeps its own note."""
+    published: date | None = None
+    """Day of publication; none is made up, so that equal runs have equal cards."""
 
 
 def write_dataset(config: Dataset, run: Path) -> Path:

@@ -69,11 +69,11 @@ def tables_of(run: Path) -> list[tuple[str, list[str], str]]:
 
 
 @pytest.fixture
-def witness(curation: Path) -> tuple[set[str], list[Fingerprint]]:
+def witness(finished_run: Path) -> tuple[set[str], list[Fingerprint]]:
     """SHA-256 of the films and clips of the original and its copy, and their fingerprints."""
-    analyzed = find_stage(curation, "analyze_videos").read().to_pylist()
+    analyzed = find_stage(finished_run, "analyze_videos").read().to_pylist()
     rows = [row for row in analyzed if row["post_id"] in {ORIGINAL, COPY}]
-    clips = find_stage(curation, "export_clips").read().to_pylist()
+    clips = find_stage(finished_run, "export_clips").read().to_pylist()
     digests = {row["video_sha256"] for row in rows}
     digests |= {row["clip_sha256"] for row in clips if row["post_id"] in {ORIGINAL, COPY}}
     assert (len(digests), len(rows)) == (3, 2)
@@ -81,133 +81,135 @@ def witness(curation: Path) -> tuple[set[str], list[Fingerprint]]:
 
 
 def test_nothing_is_left_by_id_by_sha256_or_by_fingerprint(
-    curation: Path, witness: tuple[set[str], list[Fingerprint]]
+    finished_run: Path, witness: tuple[set[str], list[Fingerprint]]
 ):
     digests, prints = witness
-    report = write_report(curation)
+    report = write_report(finished_run)
     assert b"7000000001" in report.read_bytes()
-    before = {hashlib.sha256(piece).hexdigest() for piece in pieces(curation)}
+    before = {hashlib.sha256(piece).hexdigest() for piece in pieces(finished_run)}
     assert len(before & digests) == 1, "the exported clip is found before"
 
-    done = withdraw([ORIGINAL], [curation])
+    done = withdraw([ORIGINAL], [finished_run])
 
     assert (done.posts, done.copies) == ([ORIGINAL, COPY], [COPY])
     assert report in done.stale
-    write_report(curation)
-    for piece in pieces(curation):
+    write_report(finished_run)
+    for piece in pieces(finished_run):
         assert hashlib.sha256(piece).hexdigest() not in digests
         for name in (b"7000000001", b"7000000003"):
             assert name not in piece
         assert all(gone.to_bytes() not in piece for gone in prints)
-    text = cells(curation)
+    text = cells(finished_run)
     for name in ("7000000001", "7000000003", *digests):
         assert name not in text
-    assert not [path for path in curation.rglob("*") if "7000000001" in path.name]
+    assert not [path for path in finished_run.rglob("*") if "7000000001" in path.name]
     matcher = FingerprintMatcher()
     for stage in ("analyze_videos", "select_clips", "deduplicate", "export_clips"):
         for side in ("kept", "rejected"):
-            for row in find_stage(curation, stage).read(side).to_pylist():
+            for row in find_stage(finished_run, stage).read(side).to_pylist():
                 assert all(matcher.match(print_in(row), gone) is None for gone in prints)
 
 
-def test_what_stays_is_whole_and_counted(curation: Path):
-    clips_before = find_stage(curation, "export_clips").read()
-    withdraw([ORIGINAL], [curation])
-    stays = find_stage(curation, "export_clips").read()
+def test_what_stays_is_whole_and_counted(finished_run: Path):
+    clips_before = find_stage(finished_run, "export_clips").read()
+    withdraw([ORIGINAL], [finished_run])
+    stays = find_stage(finished_run, "export_clips").read()
     assert stays.num_rows == clips_before.num_rows - 1
-    num_paths, faults = check_dataset(curation)
+    num_paths, faults = check_dataset(finished_run)
     assert (num_paths, faults) == (7 * stays.num_rows, [])
-    receipt = find_stage(curation, "posts").receipt()
+    receipt = find_stage(finished_run, "posts").receipt()
     assert (receipt["num_input_rows"], receipt["num_kept"]) == (6, 4)
     assert receipt["reasons"] == {"withdrawn": 2}
-    for row in find_stage(curation, "posts").read("rejected").to_pylist():
+    for row in find_stage(finished_run, "posts").read("rejected").to_pylist():
         assert row.pop("post_id").startswith("withdrawn-")
         assert row.pop("reject_reason") == "withdrawn"
         assert set(row.values()) == {None}
 
 
-def test_the_proof_is_checked_by_the_tool_too(curation: Path):
-    write_report(curation)
-    before = check_withdrawn([ORIGINAL], [curation])
+def test_the_proof_is_checked_by_the_tool_too(finished_run: Path):
+    write_report(finished_run)
+    before = check_withdrawn([ORIGINAL], [finished_run])
     kinds = (".parquet", ".tar", ".jsonl", ".txt", ".mp4", ".html")
     assert all(any(kind in place for place in before.places) for kind in kinds)
-    withdraw([ORIGINAL], [curation])
-    after = check_withdrawn([ORIGINAL, COPY], [curation])
+    withdraw([ORIGINAL], [finished_run])
+    after = check_withdrawn([ORIGINAL, COPY], [finished_run])
     assert after.places == []
     assert after.num_places > 80
 
 
-def test_what_was_put_back_by_hand_is_found_whatever_its_name(curation: Path, films: Path):
-    clip = next((curation / "06-export_clips" / "media").rglob("*7000000001*")).read_bytes()
-    withdraw([ORIGINAL], [curation])
-    (curation / "innocent.bin").write_bytes(clip)
-    with tarfile.open(curation / "innocent.tar", "w") as archive:
+def test_what_was_put_back_by_hand_is_found_whatever_its_name(finished_run: Path, films: Path):
+    clip = next((finished_run / "06-export_clips" / "media").rglob("*7000000001*")).read_bytes()
+    withdraw([ORIGINAL], [finished_run])
+    (finished_run / "innocent.bin").write_bytes(clip)
+    with tarfile.open(finished_run / "innocent.tar", "w") as archive:
         archive.add(films / COPY, "a.mp4")
-    (curation / "notes.txt").write_text(f"see {COPY} for more")
-    found = check_withdrawn([], [curation]).places
+    (finished_run / "notes.txt").write_text(f"see {COPY} for more")
+    found = check_withdrawn([], [finished_run]).places
     assert any("innocent.bin: is one of its files" in place for place in found)
     assert any("innocent.tar:a.mp4: is one of its files" in place for place in found)
     assert any("notes.txt: speaks of a withdrawn post" in place for place in found)
 
 
-def test_a_run_that_goes_on_does_not_bring_it_back(curation: Path, films: Path):
-    withdraw([ORIGINAL], [curation])
-    before = tables_of(curation)
+def test_a_run_that_goes_on_does_not_bring_it_back(finished_run: Path, films: Path):
+    withdraw([ORIGINAL], [finished_run])
+    before = tables_of(finished_run)
     settings = {"containers": ["shards", "huggingface", "lists"], "parts_per_shard": 2}
-    curate(recipe(films, dataset=settings), curation, quiet)
-    assert tables_of(curation) == before
-    for folder in stage_folders(curation):
+    curate(recipe(films, dataset=settings), finished_run, quiet)
+    assert tables_of(finished_run) == before
+    for folder in stage_folders(finished_run):
         shutil.rmtree(folder)
-    curate(recipe(films, dataset=settings), curation, quiet)
-    assert tables_of(curation) == before
-    assert check_withdrawn([ORIGINAL, COPY], [curation]).places == []
+    curate(recipe(films, dataset=settings), finished_run, quiet)
+    assert tables_of(finished_run) == before
+    assert check_withdrawn([ORIGINAL, COPY], [finished_run]).places == []
 
 
 def test_a_new_run_with_the_tombstones_equals_the_purged_one(
-    curation: Path, films: Path, tmp_path: Path
+    finished_run: Path, films: Path, tmp_path: Path
 ):
-    withdraw([ORIGINAL], [curation])
+    withdraw([ORIGINAL], [finished_run])
     stones = tmp_path / "stones.parquet"
-    shutil.copy(curation / FILE_NAME, stones)
+    shutil.copy(finished_run / FILE_NAME, stones)
     curate(recipe(films, tombstones=[str(stones)]), tmp_path / "new", quiet)
-    assert tables_of(tmp_path / "new") == tables_of(curation)
+    assert tables_of(tmp_path / "new") == tables_of(finished_run)
     assert check_withdrawn([ORIGINAL, COPY], [tmp_path / "new"]).places == []
 
 
 def test_tombstones_given_later_hold_for_a_finished_run(
-    curation: Path, films: Path, tmp_path: Path
+    finished_run: Path, films: Path, tmp_path: Path
 ):
     other = tmp_path / "other"
     curate(recipe(films), other, quiet)
-    withdraw([ORIGINAL], [curation])
-    curate(recipe(films, tombstones=[str(curation / FILE_NAME)]), other, quiet)
-    assert tables_of(other) == tables_of(curation)
+    withdraw([ORIGINAL], [finished_run])
+    curate(recipe(films, tombstones=[str(finished_run / FILE_NAME)]), other, quiet)
+    assert tables_of(other) == tables_of(finished_run)
 
 
-def test_a_copy_under_another_name_is_known_by_its_pictures(curation: Path, tmp_path: Path):
-    withdraw([ORIGINAL], [curation])
+def test_a_copy_under_another_name_is_known_by_its_pictures(finished_run: Path, tmp_path: Path):
+    withdraw([ORIGINAL], [finished_run])
     other = tmp_path / "others" / "squat"
     other.mkdir(parents=True)
     film(other / "8000000001.mp4", moving(1), options={"crf": "35", "g": "20"})
     film(other / "8000000002.mp4", moving(77), options={"crf": "20"})
     run = tmp_path / "new"
-    curate(recipe(tmp_path / "others", tombstones=[str(curation / FILE_NAME)]), run, quiet)
+    curate(recipe(tmp_path / "others", tombstones=[str(finished_run / FILE_NAME)]), run, quiet)
     assert find_stage(run, "posts").receipt()["reasons"] == {"withdrawn": 1}
     assert find_stage(run, "export_clips").read()["post_id"].to_pylist() == ["squat/8000000002.mp4"]
     assert b"8000000001" not in b"".join(pieces(run))
 
 
-def test_copies_are_only_listed_where_that_is_asked(curation: Path):
-    done = withdraw([ORIGINAL], [curation], copies_too=False)
+def test_copies_are_only_listed_where_that_is_asked(finished_run: Path):
+    done = withdraw([ORIGINAL], [finished_run], copies_too=False)
     assert (done.posts, done.copies) == ([ORIGINAL], [COPY])
-    rejected = find_stage(curation, "deduplicate").read("rejected").to_pylist()
+    rejected = find_stage(finished_run, "deduplicate").read("rejected").to_pylist()
     assert [(row["post_id"], row["duplicate_of"]) for row in rejected] == [(COPY, None)]
-    assert check_withdrawn([ORIGINAL], [curation]).places == [f"{COPY}: shows a withdrawn scene"]
+    assert check_withdrawn([ORIGINAL], [finished_run]).places == [
+        f"{COPY}: shows a withdrawn scene"
+    ]
 
 
-def test_originals_outside_the_folders_are_told_and_inside_removed(curation: Path, films: Path):
-    own = Path(shutil.copytree(films, curation.parent / "own"))
-    assert withdraw([COPY], [curation], copies_too=False).originals == [str(films / COPY)]
+def test_originals_outside_the_folders_are_told_and_inside_removed(finished_run: Path, films: Path):
+    own = Path(shutil.copytree(films, finished_run.parent / "own"))
+    assert withdraw([COPY], [finished_run], copies_too=False).originals == [str(films / COPY)]
     assert (films / COPY).exists()
     withdraw([COPY], [own])
     assert not (own / COPY).exists()
@@ -235,13 +237,13 @@ for folder in sys.argv[2:]:
 """
 
 
-def test_killed_at_any_change_the_same_call_finishes(curation: Path, tmp_path: Path):
+def test_killed_at_any_change_the_same_call_finishes(finished_run: Path, tmp_path: Path):
     # Folders are named by the changes of files that the process lives to make.
-    killed = [Path(shutil.copytree(curation, tmp_path / str(k))) for k in (1, 4, 8, 12)]
+    killed = [Path(shutil.copytree(finished_run, tmp_path / str(k))) for k in (1, 4, 8, 12)]
     command = [sys.executable, "-c", KILLED, ORIGINAL, *map(str, killed)]
     assert subprocess.run(command, check=False).returncode == 0
-    withdraw([ORIGINAL], [curation])
-    whole = tables_of(curation)
+    withdraw([ORIGINAL], [finished_run])
+    whole = tables_of(finished_run)
     for run in killed:
         withdraw([ORIGINAL], [run])
         assert check_withdrawn([ORIGINAL, COPY], [run]).places == []
@@ -254,13 +256,13 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path):
         withdraw(["1"], [tmp_path / "gone"])
 
 
-def test_the_command_tells_ids_from_folders(curation: Path):
+def test_the_command_tells_ids_from_folders(finished_run: Path):
     def call(*arguments: str) -> Result:
         return CliRunner().invoke(app, ["withdraw", *arguments])
 
-    assert call("--check", ORIGINAL, str(curation)).exit_code == 1
-    assert call(ORIGINAL, str(curation)).exit_code == 0
-    checked = call("--check", ORIGINAL, "--from", str(curation))
+    assert call("--check", ORIGINAL, str(finished_run)).exit_code == 1
+    assert call(ORIGINAL, str(finished_run)).exit_code == 0
+    checked = call("--check", ORIGINAL, "--from", str(finished_run))
     assert checked.exit_code == 0
     assert ", 0 left" in checked.stdout
     assert isinstance(call(ORIGINAL, "no-such-folder").exception, ConfigError)
