@@ -1,0 +1,74 @@
+import cv2
+import numpy as np
+import pytest
+from tests.vision.pictures import noisy, seen, wall, written
+
+from hashtag2action.vision.borders import WHOLE, Crop, find_crop, profiles_of
+
+SIZE = (180, 320)
+WORLD = wall(1, 500, 500)
+
+
+def film(inner: tuple[int, int], bars: str, caption: str = "") -> list[np.ndarray]:
+    """Three pictures of (width, height) in the middle of a frame, with bars around."""
+    left, top = (SIZE[0] - inner[0]) // 2, (SIZE[1] - inner[1]) // 2
+    pictures = []
+    for number in range(3):
+        picture = noisy(seen(WORLD, inner, (4.0 * number, 0.0)), number)
+        if bars == "blurred":
+            canvas = cv2.resize(cv2.resize(picture, (6, 10), interpolation=cv2.INTER_AREA), SIZE)
+        else:
+            canvas = np.full(SIZE[::-1], int(bars), np.uint8)
+        canvas[top : top + inner[1], left : left + inner[0]] = picture
+        pictures.append(written(canvas, caption, (30, 285), 12) if caption else canvas)
+    return pictures
+
+
+def test_a_picture_without_bars_is_whole():
+    assert find_crop(film(SIZE, "0")) == WHOLE
+
+
+@pytest.mark.parametrize("bars", ["16", "200", "blurred"])
+@pytest.mark.parametrize("caption", ["", "wait for it"])
+def test_bars_above_and_below_are_found_to_the_pixel(bars: str, caption: str):
+    found = find_crop(film((180, 180), bars, caption))
+    assert found == pytest.approx((0, 70 / 320, 0, 70 / 320), abs=1.5 / 320)
+
+
+@pytest.mark.parametrize("bars", ["16", "blurred"])
+def test_bars_left_and_right_are_found(bars: str):
+    found = find_crop(film((140, 320), bars))
+    assert found == pytest.approx((20 / 180, 0, 20 / 180, 0), abs=1.5 / 180)
+
+
+def test_bars_inside_bars_are_found():
+    outer = film((180, 240), "16")
+    for picture in outer:
+        picture[40:280, :20] = picture[40:280, 160:] = 90
+    assert find_crop(outer) == pytest.approx((20 / 180, 40 / 320, 20 / 180, 40 / 320), abs=0.01)
+
+
+def test_profiles_known_before_change_nothing():
+    pictures = film((180, 180), "blurred")
+    assert find_crop(pictures, [profiles_of(one) for one in pictures]) == find_crop(pictures)
+
+
+def test_a_horizon_is_no_bar():
+    pictures = []
+    for number in range(3):
+        sky = cv2.resize(np.array([[180], [200]], np.uint8), SIZE)
+        sky[200:] = seen(WORLD, SIZE, (4.0 * number, 0.0))[200:]
+        pictures.append(noisy(sky, number))
+    assert find_crop(pictures) == WHOLE
+
+
+def test_a_caption_box_on_a_flat_card_is_no_bar():
+    card = np.full(SIZE[::-1], 120, np.uint8)
+    card[260:285, 12:168] = 20
+    assert find_crop([written(card, "try this at home", (20, 278), 14)] * 3) == WHOLE
+
+
+def test_a_crop_cuts_what_it_says():
+    crop = Crop(0.1, 0.25, 0.2, 0.25)
+    assert crop.cut(np.zeros((100, 50))).shape == (50, 35)
+    assert crop.inner_fraction == pytest.approx(0.35)
