@@ -116,12 +116,12 @@ CLIP = pa.schema(
         _column(
             "fingerprints",
             pa.binary(),
-            "64-bit hashes, 8 bytes each: per time, appearance and movement at each crop.",
+            "The slow cosine waves of each time's picture, a byte each around their mean.",
         ),
         _column(
             "fingerprint_times_s",
             pa.list_(pa.float32()),
-            "Time of each group of hashes, seconds in the video.",
+            "Time of each picture of the fingerprint, seconds in the video.",
         ),
     ]
 )

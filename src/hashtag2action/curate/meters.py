@@ -6,14 +6,7 @@ import numpy as np
 
 from hashtag2action.curate.watch import Meter, Pace, Sight, Span
 from hashtag2action.video.walk import upright
-from hashtag2action.vision.fingerprint import (
-    MOVEMENT_STEPS,
-    SAMPLES_PER_S,
-    Fingerprint,
-    Waves,
-    hash_pair,
-    waves_of,
-)
+from hashtag2action.vision.fingerprint import NUM_WAVES, SAMPLES_PER_S, Fingerprint, waves_of
 from hashtag2action.vision.motion import MotionMeter, motion_score, still_fraction
 from hashtag2action.vision.quality import clip_quality
 
@@ -67,26 +60,22 @@ class FingerprintMeter(Meter):
     def __init__(self, rotation_deg: int) -> None:
         self._rotation_deg = rotation_deg
         self._pace = Pace(1 / SAMPLES_PER_S)
-        self._waves: list[Waves] = []
         self._times_s: list[float] = []
-        self._hashes: list[np.ndarray] = []
+        self._waves: list[np.ndarray] = []
 
     def add(self, sight: Sight) -> None:
         """Take the next picture."""
         if not self._pace.is_due(sight.time_s, is_abrupt=sight.is_abrupt):
             return
-        now = waves_of(upright(sight.frame.luma(), self._rotation_deg))
-        before = self._waves[0] if len(self._waves) == MOVEMENT_STEPS else None
-        self._hashes.append(hash_pair(now, before))
+        self._waves.append(waves_of(upright(sight.frame.luma(), self._rotation_deg)))
         self._times_s.append(sight.time_s)
-        self._waves = [*self._waves, now][-MOVEMENT_STEPS:]
 
     def between(self, span: Span) -> dict[str, Any]:
         """Return the fingerprint of one scene."""
-        hashed = [k for k, time_s in enumerate(self._times_s) if span.holds(time_s)]
-        hashes = np.array([self._hashes[k] for k in hashed], np.uint64)
-        times_s = np.array([self._times_s[k] for k in hashed])
+        inside = [k for k, time_s in enumerate(self._times_s) if span.holds(time_s)]
+        waves = np.array([self._waves[k] for k in inside], np.float32).reshape(-1, NUM_WAVES)
+        times_s = np.array([self._times_s[k] for k in inside])
         return {
-            "fingerprints": Fingerprint(hashes, times_s).to_bytes(),
+            "fingerprints": Fingerprint(waves, times_s).to_bytes(),
             "fingerprint_times_s": times_s.tolist(),
         }

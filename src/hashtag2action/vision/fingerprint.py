@@ -1,121 +1,103 @@
-"""Perceptual hashes of a clip: which clips show the same pictures, also cropped or mirrored.
+"""What is kept of a clip's pictures to know its copies: their slowest cosine waves, over time.
 
-A picture's hash is the signs of its 64 slowest cosine waves. Signs survive what re-uploads do to a
-picture: another size, another encoder, other light. Mirroring a picture turns the signs of the odd
-horizontal waves, so the hash of the mirror image is the hash with one fixed mask laid over it.
+A picture's waves are what re-uploads leave alone: another size, another encoder, other light. They
+are kept as numbers, not as signs, because much follows from them later: the waves of any crop (see
+`crop_map`) and of the mirror image, a picture between two others, and how a picture differs from
+the one before. So a fingerprint needs no crops of its own, and 10 seconds take 7 kB.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-
-def _crops() -> list[tuple[float, float, float]]:
-    """Return (scale, top, left) of each crop that is hashed, as shares of the picture."""
-    crops = [(1.0, 0.0, 0.0)]
-    for scale, steps in ((0.96, 1), (0.92, 2), (0.88, 2)):
-        places = [(1 - scale) * step / steps for step in range(steps + 1)]
-        crops += [(scale, top, left) for top in places for left in places]
-    return crops
-
-
-CROPS = _crops()
-"""What is hashed of a picture: all of it, and crops to 96, 92 and 88 % at 4, 9 and 9 places.
-Chosen: re-uploads are cropped to 85 % and more, anywhere, and half a step between two crops changes
-few signs."""
-NUM_CROPS = len(CROPS)
-HASH_BITS = 64
-SAMPLES_PER_S = 4.0
-"""Pictures hashed per second. Chosen: one person at one place, twice, differs in the moments."""
-MOVEMENT_STEPS = 2
-"""Movement is told over so many samples: half a second."""
+SAMPLES_PER_S = 8.0
+"""Pictures kept per second. Chosen: people clap twice a second, and what lies between two pictures
+is guessed from both."""
+NUM_ORDERS = 12
+"""Waves per side; kept are those whose two orders sum to less. Chosen: crops to 85 % ask for waves
+a sixth finer than those that are compared."""
 
 _GRID_PX = 64
-_NUM_WAVES = 11  # the 64 slowest but the constant one lie in the triangle of 11 x 11
 _REDUCED_PX = 64
 _LEAST_PX = 32
-_LEAST_MOVEMENT = 32 * 3.0  # of waves; chosen: 3 gray levels of change over the picture
-_VOID_CONTRAST = 2.5  # gray levels; chosen: five times the noise an encoder leaves
 _BAR_STEP = 2
 _BAR_LUMA = 40  # gray levels; chosen: black is 16, and an encoder smears a little
 
 
-def _waves(scale: float, start: float) -> np.ndarray:
-    """Return the slow cosine waves over a part of the grid, float32 (waves, grid)."""
-    edges = np.arange(_GRID_PX + 1) / _GRID_PX
-    # Points that the crop's edge runs through count by the share that lies inside.
-    edges = np.clip((edges - start) / scale, 0, 1)
-    middles = (edges[1:] + edges[:-1]) / 2
-    waves = np.cos(np.arange(_NUM_WAVES)[:, None] * np.pi * middles)
-    return (waves * np.diff(edges) * _GRID_PX).astype(np.float32)
+def _orders() -> tuple[np.ndarray, np.ndarray]:
+    """Return row and column order of each wave but the constant one, the slowest first."""
+    rows, columns = np.mgrid[:NUM_ORDERS, :NUM_ORDERS]
+    rows, columns = rows.ravel(), columns.ravel()
+    order = np.lexsort((columns, rows, rows + columns))
+    order = order[1 : NUM_ORDERS * (NUM_ORDERS + 1) // 2]
+    return rows[order], columns[order]
 
 
-def _slowest() -> tuple[np.ndarray, np.ndarray]:
-    """Return rows and columns of the 64 slowest waves but the constant one, in a fixed order."""
-    rows, columns = np.mgrid[:_NUM_WAVES, :_NUM_WAVES]
-    order = np.lexsort((columns.ravel(), rows.ravel(), (rows + columns).ravel()))
-    chosen = order[1 : HASH_BITS + 1]
-    return rows.ravel()[chosen], columns.ravel()[chosen]
+ROW_ORDERS, COLUMN_ORDERS = _orders()
+NUM_WAVES = len(ROW_ORDERS)
+MIRROR_SIGNS = np.where(COLUMN_ORDERS % 2 == 1, -1, 1).astype(np.float32)
+"""Times these, waves become those of the mirror image."""
 
 
-_ROW_WAVES = np.concatenate([_waves(scale, top) for scale, top, _ in CROPS])
-_COLUMN_WAVES = np.stack([_waves(scale, left) for scale, _, left in CROPS])
-_ROWS, _COLUMNS = _slowest()
-_WEIGHTS = np.uint64(1) << np.arange(HASH_BITS, dtype=np.uint64)
-MIRROR_MASK = np.uint64(int(_WEIGHTS[_COLUMNS % 2 == 1].sum()))
-"""Laid over a hash (exclusive or), it gives the hash of the mirror image."""
+def cosines(points: np.ndarray) -> np.ndarray:
+    """Return one side's waves of mean square 1 at points of 0 to 1: (NUM_ORDERS, len(points))."""
+    waves = np.cos(np.arange(NUM_ORDERS)[:, None] * np.pi * points)
+    waves[1:] *= np.sqrt(2)
+    return waves
 
 
-@dataclass(frozen=True)
-class Waves:
-    """The slow cosine waves of one picture, at each of `CROPS`."""
-
-    values: np.ndarray
-    """float32 (NUM_CROPS, 64)."""
-    is_flat: bool
-    """Whether the picture is too flat to be told from another."""
+_GRID_WAVES = (cosines((np.arange(_GRID_PX) + 0.5) / _GRID_PX) / _GRID_PX).astype(np.float32)
 
 
-def waves_of(luma: np.ndarray) -> Waves:
+def waves_of(luma: np.ndarray) -> np.ndarray:
     """Measure one picture, black bars cut off first.
 
     Args:
         luma: uint8 (H, W), upright.
+
+    Returns:
+        float32 (NUM_WAVES,), gray levels; the sum of squares is the variance of what they show.
     """
     inner = _without_bars(_reduced(luma))
     grid = cv2.resize(inner, (_GRID_PX, _GRID_PX), interpolation=cv2.INTER_AREA)
-    is_flat = float(cv2.meanStdDev(grid)[1][0, 0]) < _VOID_CONTRAST
-    rows = (_ROW_WAVES @ grid.astype(np.float32)).reshape(NUM_CROPS, _NUM_WAVES, _GRID_PX)
-    waves = rows @ _COLUMN_WAVES.transpose(0, 2, 1)
-    return Waves(waves[:, _ROWS, _COLUMNS], is_flat)
+    waves = _GRID_WAVES @ grid.astype(np.float32) @ _GRID_WAVES.T
+    return waves[ROW_ORDERS, COLUMN_ORDERS]
 
 
-def hash_pair(now: Waves, before: Waves | None) -> np.ndarray:
-    """Hash what a picture shows, and how it differs from the one before it.
+class Crop(NamedTuple):
+    """A part of a picture, as shares of its sides."""
 
-    Two clips of one place and person look alike at every moment; what moves tells them apart.
+    height: float
+    width: float
+    top: float
+    left: float
 
-    Args:
-        now: The picture.
-        before: The picture sampled before it.
+
+WHOLE = Crop(1.0, 1.0, 0.0, 0.0)
+
+
+@cache
+def crop_map(crop: Crop) -> np.ndarray:
+    """Return what turns the waves of a picture into those of a part of it.
 
     Returns:
-        uint64 (2, NUM_CROPS): appearance, movement. 0 stands for nothing to tell: a flat picture,
-        or one that hardly differs from the one before.
+        float32 (NUM_WAVES, NUM_WAVES), for waves laid out along rows: `waves @ crop_map(...)`.
     """
-    hashes = np.zeros((2, NUM_CROPS), np.uint64)
-    if not now.is_flat:
-        hashes[0] = _signs(now.values)
-    if before is not None:
-        moved = now.values - before.values
-        if np.sqrt(np.mean(moved[0] ** 2)) >= _LEAST_MOVEMENT:
-            hashes[1] = _signs(moved)
-    return hashes
+    rows, columns = side_map(crop.height, crop.top), side_map(crop.width, crop.left)
+    rows = rows[ROW_ORDERS[:, None], ROW_ORDERS]
+    columns = columns[COLUMN_ORDERS[:, None], COLUMN_ORDERS]
+    return np.ascontiguousarray((rows * columns).T)
 
 
-def _signs(values: np.ndarray) -> np.ndarray:
-    return (_WEIGHTS * (values > 0)).sum(axis=1, dtype=np.uint64)
+@lru_cache(4096)
+def side_map(scale: float, start: float) -> np.ndarray:
+    """Return the same for one side: float32 (NUM_ORDERS of the part, NUM_ORDERS of the whole)."""
+    points = (np.arange(256) + 0.5) / 256
+    both = cosines(points) @ cosines(start + scale * points).T / len(points)
+    return both.astype(np.float32)
 
 
 def _reduced(luma: np.ndarray) -> np.ndarray:
@@ -145,18 +127,35 @@ def _without_bars(luma: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The hashes of one clip."""
+    """The waves of one clip."""
 
-    hashes: np.ndarray
-    """uint64 (N, 2, NUM_CROPS), in time order: appearance and movement, as of `hash_pair`."""
+    waves: np.ndarray
+    """float32 (N, NUM_WAVES), in time order, as of `waves_of`."""
     times_s: np.ndarray
-    """float64 (N,), from the start of the clip."""
+    """float64 (N,), ascending."""
+    _read_from: bytes | None = field(default=None, repr=False, compare=False)
 
     def to_bytes(self) -> bytes:
-        """Return the hashes as little-endian bytes, 16 * NUM_CROPS per time."""
-        return self.hashes.astype("<u8").tobytes()
+        """Return the waves in a byte each, around their mean over time.
+
+        What moves is small against what stands, and would drown in the rounding of the whole. What
+        was read from bytes gives the same bytes.
+        """
+        if self._read_from is not None:
+            return self._read_from
+        if not len(self.waves):
+            return b""
+        mean = self.waves.mean(axis=0).astype("<f2")
+        apart = self.waves - mean.astype(np.float32)
+        step = np.maximum(np.abs(apart).max(axis=0) / 127, 1e-4).astype("<f2")
+        levels = np.clip(np.rint(apart / step.astype(np.float32)), -127, 127).astype(np.int8)
+        return mean.tobytes() + step.tobytes() + levels.tobytes()
 
     @classmethod
     def from_bytes(cls, data: bytes, times_s: np.ndarray) -> "Fingerprint":
         """Read what `to_bytes` wrote."""
-        return cls(np.frombuffer(data, "<u8").reshape(-1, 2, NUM_CROPS), times_s)
+        if not data:
+            return cls(np.zeros((0, NUM_WAVES), np.float32), times_s)
+        mean, step = np.frombuffer(data, "<f2", 2 * NUM_WAVES).reshape(2, -1).astype(np.float32)
+        levels = np.frombuffer(data, np.int8, offset=4 * NUM_WAVES).reshape(-1, NUM_WAVES)
+        return cls(mean + step * levels, times_s, data)

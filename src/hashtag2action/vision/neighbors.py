@@ -1,135 +1,302 @@
-"""Which fingerprints belong to the same pictures: candidates from an index, then a comparison.
+"""When two fingerprints are copies of each other."""
 
-Candidates are pairs that share a quarter of a hash at any moment, found by sorting, so that the
-work grows with the pairs that are alike and not with all pairs.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import Field
 
 from hashtag2action.config import Config
-from hashtag2action.vision.fingerprint import (
-    HASH_BITS,
-    MIRROR_MASK,
-    MOVEMENT_STEPS,
-    NUM_CROPS,
-    Fingerprint,
+from hashtag2action.vision.agreement import Agreement, agreement
+from hashtag2action.vision.alignment import (
+    Film,
+    Timing,
+    Way,
+    correlation,
+    coverage,
+    finer_crop,
+    finer_timing,
+    likely_timings,
+    own_likeness,
+    seen,
 )
+from hashtag2action.vision.fingerprint import SAMPLES_PER_S, WHOLE, Crop, Fingerprint
 
-_BAND_BITS = 16
-# Each way to lay one clip on another: which crop of either, and whether mirrored.
-_CROPS = [(0, crop) for crop in range(NUM_CROPS)] + [(crop, 0) for crop in range(1, NUM_CROPS)]
-_ONE = np.array([crop for crop, _ in _CROPS] * 2)
-_OTHER = np.array([crop for _, crop in _CROPS] * 2)
-_MASKS = np.repeat(np.array([0, MIRROR_MASK], np.uint64), len(_CROPS))
+_MIN_PICTURES = 8
+_STRIDE = 4  # pictures; half a second, for a first look
+_NUM_TRIED = 2
+_NUM_TURNS = 2
+_SAME_SPEED = 0.013  # chosen: two ends that are each a frame off in five seconds
+_LITTLE = 0.03
+_HARDLY_CROPPED = 0.95
+_NOTHING_MOVES = 0.1  # gray levels
+
+
+def _crops() -> list[Crop]:
+    crops = [WHOLE]
+    for scale, num in ((0.96, 2), (0.92, 3), (0.88, 4), (0.845, 4)):
+        places = [round((1 - scale) * step / (num - 1), 4) for step in range(num)]
+        crops += [Crop(scale, scale, top, left) for top in places for left in places]
+    return crops
+
+
+CROPS = _crops()
+"""Crops that a search begins with: all of the picture, and 96, 92, 88 and 84.5 % of it at 4, 9, 16
+and 16 places. Chosen: re-uploads are cropped to 85 % and more, anywhere, and half a step between
+two crops turns few signs; the edges are made finer afterwards."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """How two fingerprints agree, under the crop, mirroring and shift that suit them best."""
+    """How two fingerprints agree, laid on each other as suits them best."""
 
     distance: float
-    """Mean bits of 64 in which the pictures differ."""
-    movement_distance: float | None
-    """Mean bits in which the movements differ; None: nothing moves."""
-    num_shared: int
-    """Moments compared."""
-    is_mirrored: bool
+    """One less the least of the correlations that bear witness; 0 is the same."""
+    way: Way
+    timing: Timing
+    agreement: Agreement
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether one is the mirror image of the other."""
+        return self.way.is_mirrored
+
+
+@dataclass(frozen=True)
+class _Overlay:
+    """One clip laid on another, at the moments both show."""
+
+    way: Way
+    timing: Timing
+    agreement: Agreement
+    sharpness: float
+    """Correlation of the mean pictures, with their fine waves and all cells."""
+    coverage: tuple[float, float]
+    """Share of either clip that is compared."""
+    clips: tuple[np.ndarray, np.ndarray]
+
+    @property
+    def departure(self) -> float:
+        """How far the movements are from equal; 0 is equal."""
+        return 1 - min(self.agreement.movement, self.agreement.course)
+
+    @property
+    def rest_levels(self) -> float:
+        """Root mean square of what moves otherwise, gray levels."""
+        return self.agreement.movement_levels * float(np.sqrt(2 * max(self.departure, 0.0)))
+
+    @property
+    def side(self) -> float:
+        """The shorter side of the crop, as a share."""
+        return min(self.way.crop.height, self.way.crop.width)
+
+    @property
+    def slip(self) -> float:
+        """How far the speed is from equal."""
+        return abs(self.timing.speed - 1)
 
 
 class FingerprintMatcher(Config):
-    """When two clips are copies."""
+    """When two clips are copies.
 
-    max_distance: float = 9.0
-    """Largest mean distance of the pictures where movement bears witness, bits of 64."""
-    max_still_distance: float = 3.0
-    """Largest mean distance of the pictures where nothing moves. Chosen: sky above, ground below is
-    many a landscape."""
-    max_movement_distance: float = 16.0
-    """Largest mean distance of the movements of many moments; of n moments 1 - 1 / sqrt(n) of it is
-    let pass. Chosen: chance is 32, but one person doing one thing twice may fall in step."""
-    same_distance: float = 2.5
-    """Mean distance of the pictures at which they count as the same. Chosen: then little moves, and
-    its movement is half noise."""
-    same_movement_distance: float = 20.0
-    """Largest mean distance of the movements of such pictures."""
-    min_shared: int = 3
-    """Least moments that both clips show, and least moving moments that tell clips apart."""
-    max_shift: int = 1
-    """Samples by which the clips may begin apart. Chosen: more lets push-ups fall in step."""
-
-    def match(self, one: Fingerprint, other: Fingerprint) -> Match | None:
-        """Compare two fingerprints; None where they are no copies of each other."""
-        best: Match | None = None
-        for shift in range(-self.max_shift, self.max_shift + 1):
-            found = self._match_at(one.hashes[max(0, -shift) :], other.hashes[max(0, shift) :])
-            if found is not None and (best is None or found.distance < best.distance):
-                best = found
-        return best
-
-    def _match_at(self, one: np.ndarray, other: np.ndarray) -> Match | None:
-        num = min(len(one), len(other))
-        if num < self.min_shared:
-            return None
-        left, right = one[:num][:, :, _ONE], other[:num][:, :, _OTHER]
-        bits = np.bitwise_count(left ^ right ^ _MASKS).astype(np.float32)
-        can_tell = (left != 0) & (right != 0)
-        # The first movements of a clip reach across its opening cut.
-        can_tell[:MOVEMENT_STEPS, 1] = False
-        counts = can_tell.sum(axis=0)
-        means = (bits * can_tell).sum(axis=0) / np.maximum(counts, 1)
-        allowed = np.where(
-            means[0] <= self.same_distance,
-            self.same_movement_distance,
-            self.max_movement_distance * (1 - 1 / np.sqrt(np.maximum(counts[1], 1))),
-        )
-        is_copy = (counts[0] >= self.min_shared) & np.where(
-            counts[1] >= self.min_shared,
-            (means[0] <= self.max_distance) & (means[1] <= allowed),
-            means[0] <= self.max_still_distance,
-        )
-        if not is_copy.any():
-            return None
-        best = int(np.argmin(np.where(is_copy, means[0], np.inf)))
-        return Match(
-            distance=float(means[0, best]),
-            movement_distance=float(means[1, best]) if counts[1, best] else None,
-            num_shared=int(counts[0, best]),
-            is_mirrored=bool(_MASKS[best] != 0),
-        )
-
-
-def candidate_pairs(prints: Sequence[Fingerprint]) -> np.ndarray:
-    """Return the pairs of fingerprints worth a comparison.
-
-    Returns:
-        int64 (M, 2), indices with the smaller one first, sorted, without repeats.
+    Another take of one person at one place may fall in step with the first, at some speed and from
+    some moment on. So what a copy may depart by is the less, the more had to be tried to lay it on
+    the other. All values were chosen on rendered clips, other takes of them, and consecutive takes
+    of real push-ups; the benchmark's clips are others.
     """
-    whole, whole_of = _gather(prints, slice(0, 1))
-    every, every_of = _gather(prints, slice(0, NUM_CROPS))
-    asked = np.concatenate([every, every ^ MIRROR_MASK])
-    asked_of = np.concatenate([every_of, every_of])
-    pairs: list[np.ndarray] = []
-    for band in range(HASH_BITS // _BAND_BITS):
-        shift, mask = np.uint64(band * _BAND_BITS), np.uint64((1 << _BAND_BITS) - 1)
-        # A clip counts once per value: a still picture repeats its hash.
-        known = np.unique(np.stack([(whole >> shift) & mask, whole_of]), axis=1)
-        wanted = np.unique(np.stack([(asked >> shift) & mask, asked_of]), axis=1)
-        starts = np.searchsorted(known[0], wanted[0], "left")
-        counts = np.searchsorted(known[0], wanted[0], "right") - starts
-        first = np.repeat(wanted[1], counts)
-        place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        second = known[1][np.repeat(starts, counts) + place]
-        both = np.stack([np.minimum(first, second), np.maximum(first, second)], axis=1)
-        pairs.append(np.unique(both[first != second], axis=0))
-    return np.unique(np.concatenate(pairs), axis=0).astype(np.int64)
+
+    min_shared_s: float = Field(default=1.0, gt=0)
+    """Least time that both clips show."""
+    min_shared_fraction: float = Field(default=0.5, gt=0, le=1)
+    """Least share of the shorter clip that both show."""
+    min_likeness: float = Field(default=0.98, gt=0, le=1)
+    """Least correlation of the mean pictures, where they agree at all."""
+    max_start_s: float = Field(default=0.1, ge=0)
+    """Largest difference of the first moments of clips that begin together. Chosen: a frame at
+    either end, and the rounding of the sampling."""
+    max_disagreeing: float = Field(default=0.15, ge=0, le=1)
+    """Largest share of the picture that disagrees where nothing is said to cover it."""
+    max_departure: float = Field(default=0.015, ge=0)
+    """Largest departure of the movements of uncropped clips that begin together."""
+    max_rest_levels: float = Field(default=0.8, ge=0)
+    """The same in gray levels: an encoder's noise weighs more where little moves."""
+    max_cropped_departure: float = Field(default=0.1, ge=0)
+    """Largest departure of cropped clips that begin together: the crop is known to half a step."""
+    max_cropped_rest_levels: float = Field(default=1.2, ge=0)
+    """The same in gray levels."""
+    max_noisy_departure: float = Field(default=0.2, ge=0)
+    """Largest departure that noise of so many gray levels excuses."""
+    min_change_of_speed: float = Field(default=0.04, ge=0)
+    """Least change of speed that counts as one. Chosen: other takes need a few per cent to fit."""
+    max_paced_departure: float = Field(default=0.08, ge=0)
+    """Largest departure at another speed, where both clips are compared from end to end."""
+    min_paced_s: float = Field(default=3.0, gt=0)
+    """Least time that is compared at another speed."""
+    max_part_departure: float = Field(default=0.1, ge=0)
+    """Largest departure of a part of three seconds from another moment; less for shorter ones."""
+    max_part_departure_of_steps: float = Field(default=1.6, ge=0)
+    """Largest departure of a part, in departures of a clip from itself some moments later: who does
+    one thing again and again is in step with himself."""
+    max_covered_departure: float = Field(default=0.17, ge=0)
+    """Largest departure beside a sticker or a caption, of uncropped clips that begin together."""
+    max_covered: float = Field(default=0.6, ge=0, le=1)
+    """Largest share that disagrees under a cover. Chosen: what covers a fifth sharply disturbs
+    twice as much of a blurred picture."""
+    max_unexplained: float = Field(default=0.15, ge=0, le=1)
+    """Largest share that disagrees though nothing covers it, at any departure allowed."""
+    max_doubtful: float = Field(default=0.35, ge=0, le=1)
+    """The same where movements depart by less than `max_paced_departure`. Chosen: where a camera
+    moves, the edge of a sticker disturbs moving pictures."""
+    min_witness: float = Field(default=0.25, gt=0, le=1)
+    """Least share of the movement that is not covered."""
+    min_movement_levels: float = Field(default=0.5, ge=0)
+    """Gray levels below which hardly anything moves."""
+    min_still_sharpness: float = Field(default=0.985, gt=0, le=1)
+    """Least correlation of sharp pictures where hardly anything moves. Chosen: sky above, ground
+    below is many a landscape."""
+
+    def match(
+        self, one: Fingerprint, other: Fingerprint, ways: Iterable[Way] | None = None
+    ) -> Match | None:
+        """Compare two fingerprints; None where they are no copies of each other.
+
+        Args:
+            one: A clip.
+            other: Another.
+            ways: How they may lie on each other; None looks for likely ways.
+        """
+        if min(len(one.waves), len(other.waves)) < _MIN_PICTURES:
+            return None
+        films = Film.of(one), Film.of(other)
+        for way in dict.fromkeys(ways if ways is not None else likely_ways(*films)):
+            first, second = reversed(films) if way.is_swapped else films
+            found = [laid for laid in self._overlays(first, second, way) if self._is_copy(laid)]
+            if found:
+                best = min(found, key=_distance)
+                return Match(_distance(best), best.way, best.timing, best.agreement)
+        return None
+
+    def _overlays(self, first: Film, second: Film, way: Way) -> Iterator[_Overlay]:
+        """Lay one clip on another in the likely timings, finer at each turn."""
+        shorter_s = min(first.times_s[-1], second.times_s[-1])
+        min_shared_s = max(self.min_shared_s, self.min_shared_fraction * shorter_s)
+        other, other_s = second.seen(), second.times_s
+        for turn in range(_NUM_TURNS + 1):
+            one = first.seen(way.crop, way.is_mirrored)
+            timings = likely_timings(one, first.times_s, other, other_s, min_shared_s)
+            for rough in timings:
+                finer = finer_timing(one, first.times_s, other, other_s, rough)
+                if finer is None or len(finer[1]) < min_shared_s * SAMPLES_PER_S:
+                    continue
+                timing, left, right = finer
+                agrees = agreement(left, right)
+                if agrees is not None and agrees.likeness >= self.min_likeness:
+                    yield _Overlay(
+                        way,
+                        timing,
+                        agrees,
+                        correlation(left.mean(axis=0), right.mean(axis=0)),
+                        coverage(first.times_s, other_s, timing),
+                        (one, other),
+                    )
+            crop = finer_crop(first, way, other, other_s, timings[0])
+            if crop == way.crop or turn == _NUM_TURNS:
+                return
+            way = Way(crop, way.is_mirrored, way.is_swapped)
+
+    def _is_copy(self, laid: _Overlay) -> bool:
+        found = laid.agreement
+        is_short = found.num_shared < 2 * SAMPLES_PER_S
+        if is_short and found.disagreeing > _LITTLE:
+            return False
+        begins = abs(laid.timing.offset_s) <= self.max_start_s
+        if found.movement_levels < self.min_movement_levels:
+            return begins and self._is_still_copy(laid)
+        if found.disagreeing <= self.max_disagreeing:
+            if begins and laid.slip <= _SAME_SPEED and self._begins_alike(laid):
+                return True
+            if begins and laid.slip >= self.min_change_of_speed and self._is_paced(laid):
+                return True
+            if not begins and not is_short and self._is_part(laid):
+                return True
+        return (begins or laid.departure <= _LITTLE) and self._is_covered(laid)
+
+    def _is_still_copy(self, laid: _Overlay) -> bool:
+        """Judge clips in which hardly anything moves: only uncropped ones are known again."""
+        found = laid.agreement
+        if laid.side < _HARDLY_CROPPED:
+            return False
+        is_same = laid.sharpness >= self.min_still_sharpness and found.disagreeing <= _LITTLE
+        if found.movement_levels < _NOTHING_MOVES:
+            return is_same
+        is_quiet = laid.rest_levels <= self.max_rest_levels / 2 and laid.departure <= 0.5
+        is_explained = found.unexplained <= 0.01 and found.disagreeing <= self.max_doubtful
+        return is_quiet and (is_same or is_explained)
+
+    def _begins_alike(self, laid: _Overlay) -> bool:
+        share = min(1.0, laid.agreement.num_shared / (2 * SAMPLES_PER_S))
+        is_noisy = laid.departure <= self.max_noisy_departure * share
+        if laid.side >= 0.97:
+            is_noise = is_noisy and laid.rest_levels <= self.max_rest_levels
+            return is_noise or laid.departure <= self.max_departure * share
+        is_noise = is_noisy and laid.rest_levels <= self.max_cropped_rest_levels
+        return is_noise or laid.departure <= self.max_cropped_departure * share
+
+    def _is_paced(self, laid: _Overlay) -> bool:
+        return (
+            min(laid.coverage) >= 0.9
+            and laid.departure <= self.max_paced_departure
+            and laid.agreement.num_shared >= self.min_paced_s * SAMPLES_PER_S
+        )
+
+    def _is_part(self, laid: _Overlay) -> bool:
+        """Judge a part from another moment on, at equal speed."""
+        # Of a second nothing is let pass, of three all.
+        share = min(1.0, laid.agreement.num_shared / SAMPLES_PER_S / 2 - 0.5)
+        is_exact = laid.slip <= (_SAME_SPEED if laid.departure <= 0.06 else _SAME_SPEED / 2)
+        return (
+            is_exact
+            and max(laid.coverage) >= 0.85
+            and laid.departure <= self.max_part_departure * share
+            and (laid.agreement.disagreeing <= _LITTLE or laid.departure <= _LITTLE)
+            and laid.departure
+            <= self.max_part_departure_of_steps * (1 - max(map(own_likeness, laid.clips)))
+        )
+
+    def _is_covered(self, laid: _Overlay) -> bool:
+        found = laid.agreement
+        is_sure = laid.departure <= self.max_paced_departure
+        return (
+            laid.slip <= _SAME_SPEED
+            and laid.side >= _HARDLY_CROPPED
+            and laid.departure <= self.max_covered_departure
+            and _LITTLE <= found.disagreeing <= self.max_covered
+            and found.unexplained <= (self.max_doubtful if is_sure else self.max_unexplained)
+            and found.witness >= self.min_witness
+        )
 
 
-def _gather(prints: Sequence[Fingerprint], crops: slice) -> tuple[np.ndarray, np.ndarray]:
-    """Return all appearance hashes of some crops and whose they are, flat pictures left out."""
-    hashes = [one.hashes[:, 0, crops].ravel() for one in prints]
-    owners = np.repeat(np.arange(len(prints), dtype=np.uint64), [len(one) for one in hashes])
-    values = np.concatenate([np.zeros(0, np.uint64), *hashes])
-    return values[values != 0], owners[values != 0]
+def _distance(laid: _Overlay) -> float:
+    if laid.agreement.movement_levels < _NOTHING_MOVES:
+        return max(0.0, 1 - laid.sharpness)
+    return max(0.0, laid.departure, 1 - laid.agreement.likeness)
+
+
+def likely_ways(one: Film, other: Film) -> list[Way]:
+    """Return how two clips may lie on each other: the likeliest crops, then uncropped."""
+    grids = one.grid[::_STRIDE], other.grid[::_STRIDE]
+    scored: list[tuple[float, Way]] = []
+    for is_swapped in (False, True):
+        first, second = reversed(grids) if is_swapped else grids
+        target = _directions(seen(second, WHOLE, False))
+        for crop in CROPS[is_swapped:]:
+            for is_mirrored in (False, True):
+                likeness = _directions(seen(first, crop, is_mirrored)) @ target.T
+                best = float(np.sort(likeness, axis=None)[-3:].mean())
+                scored.append((best, Way(crop, is_mirrored, is_swapped)))
+    scored.sort(key=lambda pair: -pair[0])
+    return [way for _, way in scored[:_NUM_TRIED]] + [Way(), Way(is_mirrored=True)]
+
+
+def _directions(waves: np.ndarray) -> np.ndarray:
+    return waves / (np.linalg.norm(waves, axis=1, keepdims=True) + 1e-6)

@@ -8,11 +8,9 @@ import pytest
 from hashtag2action.curate.withdrawal.tombstones import Remains, Tombstones, is_blank
 from hashtag2action.errors import ManifestError
 from hashtag2action.records import POST, REJECT_REASON
-from hashtag2action.vision.fingerprint import NUM_CROPS, Fingerprint
+from hashtag2action.vision.fingerprint import NUM_WAVES, Fingerprint
 
-PRINT = Fingerprint(
-    np.arange(6 * NUM_CROPS, dtype=np.uint64).reshape(3, 2, NUM_CROPS), np.arange(3.0)
-)
+PRINT = Fingerprint(np.arange(3.0 * NUM_WAVES, dtype=np.float32).reshape(3, -1), np.arange(3.0))
 
 
 def stones() -> Tombstones:

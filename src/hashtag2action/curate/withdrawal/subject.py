@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from hashtag2action.curate.export_clips import safe_name
 from hashtag2action.curate.withdrawal.tombstones import Remains, Tombstones
 from hashtag2action.manifest import Manifest
+from hashtag2action.vision.candidates import candidate_pairs
 from hashtag2action.vision.fingerprint import Fingerprint
-from hashtag2action.vision.neighbors import FingerprintMatcher, candidate_pairs
+from hashtag2action.vision.neighbors import FingerprintMatcher
 
 SIDES = ("kept", "rejected")
 _LEAST_DISTINCT_CHARS = 6

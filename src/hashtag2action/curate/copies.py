@@ -1,0 +1,170 @@
+"""Which clip of a table copies which better ranked one: candidates, then comparisons.
+
+What belongs here is the walk over a table too large to be looked at pair by pair; what makes two
+clips copies is told by `vision.neighbors`.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+import pyarrow as pa
+
+from hashtag2action.vision.alignment import Way
+from hashtag2action.vision.candidates import Candidates, find_candidates
+from hashtag2action.vision.fingerprint import Fingerprint
+from hashtag2action.vision.neighbors import FingerprintMatcher
+from hashtag2action.vision.prints import Prints
+
+_PAIRS_PER_JOB = 256
+_PAIRS_WORTH_WORKERS = 4096
+"""Chosen: below this many pairs a comparison takes less time than a process takes to start."""
+_JOBS_WAITING = 4  # per worker; what waits is held in memory
+
+
+class TablePrints(Prints):
+    """The fingerprints of a table, left where Arrow keeps them."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._prints = table["fingerprints"]
+        self._times = table["fingerprint_times_s"]
+
+    def __len__(self) -> int:
+        return len(self._prints)
+
+    def __getitem__(self, index: int, /) -> Fingerprint:
+        """Return one; a clip without a fingerprint has an empty one."""
+        return _read(*self.raw(index))
+
+    def raw(self, index: int) -> tuple[bytes, np.ndarray]:
+        """Return the bytes and times of one."""
+        times = self._times[index]
+        values = times.values.to_numpy() if times.is_valid else np.zeros(0)
+        return self._prints[index].as_py() or b"", values
+
+    def batches(self, size: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Yield runs of them: the index of the first, their bytes, and where each begins."""
+        for first in range(0, len(self), size):
+            run = self._prints.slice(first, size).combine_chunks()
+            run = pa.concat_arrays(run.chunks) if isinstance(run, pa.ChunkedArray) else run
+            _, offsets, data = run.buffers()
+            starts = np.frombuffer(offsets, np.int32)[run.offset : run.offset + len(run) + 1]
+            yield first, np.frombuffer(data or b"", np.uint8), starts.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Copies:
+    """For each clip, the nearest better ranked clip that it copies."""
+
+    of: np.ndarray
+    """int64 (N,), -1 where there is none."""
+    distance: np.ndarray
+    """float32 (N,)."""
+    num_compared: int
+    """Pairs that were compared."""
+
+
+@dataclass(frozen=True)
+class CopySearch:
+    """How hard copies are looked for."""
+
+    matcher: FingerprintMatcher
+    max_sharing: int
+    max_compared: int
+    workers: int
+
+    def find(self, prints: TablePrints, rank: np.ndarray) -> Copies:
+        """Compare each clip with the better ranked candidates for its original.
+
+        Args:
+            prints: The clips' fingerprints.
+            rank: int64 (N,), who stays of two copies; lower is better.
+        """
+        candidates = find_candidates(prints, rank, self.max_sharing, self.workers)
+        pairs = self._pairs(candidates, rank)
+        of = np.full(len(prints), -1, np.int64)
+        distance = np.full(len(prints), np.inf, np.float32)
+        for copy, original, apart in self._compare(prints, pairs):
+            if (apart, rank[original]) < (distance[copy], rank[of[copy]] if of[copy] >= 0 else 0):
+                of[copy], distance[copy] = original, apart
+        return Copies(of, distance, len(pairs))
+
+    def _pairs(self, found: Candidates, rank: np.ndarray) -> list["_Pair"]:
+        """Group candidates into pairs of a clip and a better one: for each clip its closest."""
+        is_swapped = rank[found.one] < rank[found.other]
+        worse = np.where(is_swapped, found.other, found.one)
+        better = np.where(is_swapped, found.one, found.other)
+        order = np.lexsort((is_swapped, found.distance, better, worse))
+        pairs: list[_Pair] = []
+        for k in order.tolist():
+            way = found.way(k)
+            way = Way(way.crop, way.is_mirrored, bool(is_swapped[k]))
+            if pairs and (pairs[-1].copy, pairs[-1].original) == (worse[k], better[k]):
+                pairs[-1].ways.append(way)
+            else:
+                pairs.append(_Pair(int(worse[k]), int(better[k]), float(found.distance[k]), [way]))
+        pairs.sort(key=lambda pair: (pair.copy, pair.distance, rank[pair.original]))
+        kept, number, last = [], 0, -1
+        for pair in pairs:
+            number = number + 1 if pair.copy == last else 0
+            last = pair.copy
+            if number < self.max_compared:
+                kept.append(pair)
+        return kept
+
+    def _compare(
+        self, prints: TablePrints, pairs: list["_Pair"]
+    ) -> Iterator[tuple[int, int, float]]:
+        jobs = (
+            _Job(self.matcher, pairs[at : at + _PAIRS_PER_JOB], {})
+            for at in range(0, len(pairs), _PAIRS_PER_JOB)
+        )
+        if self.workers <= 1 or len(pairs) < _PAIRS_WORTH_WORKERS:
+            for job in jobs:
+                yield from job.loaded(prints).run()
+            return
+        with ProcessPoolExecutor(self.workers, get_context("spawn")) as pool:
+            waiting: list[Future[list[tuple[int, int, float]]]] = []
+            for job in jobs:
+                waiting.append(pool.submit(job.loaded(prints).run))
+                if len(waiting) >= _JOBS_WAITING * self.workers:
+                    yield from waiting.pop(0).result()
+            for future in waiting:
+                yield from future.result()
+
+
+@dataclass
+class _Pair:
+    copy: int
+    original: int
+    distance: float
+    ways: list[Way]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Some pairs, with the fingerprints they need: it may run in another process."""
+
+    matcher: FingerprintMatcher
+    pairs: list[_Pair]
+    prints: dict[int, tuple[bytes, np.ndarray]]
+
+    def loaded(self, prints: TablePrints) -> "_Job":
+        needed = {index for pair in self.pairs for index in (pair.copy, pair.original)}
+        return _Job(self.matcher, self.pairs, {index: prints.raw(index) for index in needed})
+
+    def run(self) -> list[tuple[int, int, float]]:
+        """Return the pairs that are copies, and how far they are apart."""
+        found = []
+        for pair in self.pairs:
+            one, other = _read(*self.prints[pair.copy]), _read(*self.prints[pair.original])
+            match = self.matcher.match(one, other, pair.ways)
+            if match is not None:
+                found.append((pair.copy, pair.original, match.distance))
+        return found
+
+
+def _read(data: bytes, times_s: np.ndarray) -> Fingerprint:
+    return Fingerprint.from_bytes(data, np.asarray(times_s, np.float64))

@@ -1,0 +1,123 @@
+"""How far two clips that lie on each other agree, place by place: under captions and stickers too.
+
+Both are looked at in blurred cells. Where cells disagree and stand still in one of the clips, they
+may be covered there; the rest of the picture bears witness. Another take of the same person at the
+same place disagrees where people move, and no cover explains that.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from hashtag2action.vision.alignment import COLUMNS, FINENESS, ROWS, correlation, lagged
+from hashtag2action.vision.fingerprint import cosines
+
+_CELLS = 11
+_BLUR = 5.0  # orders; chosen: a sharper picture rings around the edges of what covers it
+_DISAGREEMENT = 0.3  # of the contrast; chosen: copies keep below, light falls differently above
+_STILL_RATIO = 0.45  # chosen: half hidden cells move half as much
+_STILL_LEVELS = 1.0  # gray levels over time; chosen: an encoder's noise lies below
+_MIN_CELLS = 20
+_GAINS = np.exp(np.linspace(np.log(0.55), np.log(1.8), 25))
+
+
+def _cell_waves() -> np.ndarray:
+    waves = cosines((np.arange(_CELLS) + 0.5) / _CELLS)
+    cells = waves[ROWS][:, :, None] * waves[COLUMNS][:, None, :]
+    weights = np.exp(-(FINENESS**2) / (2 * _BLUR**2)) / FINENESS
+    return (cells.reshape(len(ROWS), -1) * weights[:, None]).astype(np.float32)
+
+
+_CELL_WAVES = _cell_waves()
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How two clips agree at the moments they share."""
+
+    num_shared: int
+    """Moments compared."""
+    likeness: float
+    """Correlation of the mean pictures, in the cells that agree."""
+    course: float
+    """Correlation of what departs from these means."""
+    movement: float
+    """Correlation of what changes in a quarter of a second."""
+    movement_levels: float
+    """Root mean square of these changes, gray levels, in the clip where it is less."""
+    disagreeing: float
+    """Share of the cells that disagree."""
+    unexplained: float
+    """Share of the cells that disagree and are neither still in a clip nor beside one that is."""
+    witness: float
+    """Share of the movement that lies in the cells that agree, in the clip where it is more."""
+
+
+def agreement(one: np.ndarray, other: np.ndarray) -> Agreement | None:
+    """Compare two clips at the moments they share.
+
+    Args:
+        one: Compared waves times fineness, float32 (N, waves).
+        other: Those of the other clip at the same moments.
+
+    Returns:
+        None where next to nothing agrees.
+    """
+    left, right = one @ _CELL_WAVES, other @ _CELL_WAVES
+    gain, offset = _light(left.mean(axis=0), right.mean(axis=0))
+    right = (right - offset) / gain
+    contrast = float(left.mean(axis=0).std()) + 1e-6
+    disagrees = np.abs(left - right).mean(axis=0) > _DISAGREEMENT * contrast
+    agrees = ~disagrees
+    if agrees.sum() < _MIN_CELLS:
+        return None
+    kept, kept_other = left[:, agrees], right[:, agrees]
+    mean, mean_other = kept.mean(axis=0), kept_other.mean(axis=0)
+    moved, moved_other = lagged(kept), lagged(kept_other)
+    shares = [
+        float((part**2).sum() / max(float((lagged(whole) ** 2).sum()), 1e-6))
+        for part, whole in ((moved, left), (moved_other, right))
+    ]
+    return Agreement(
+        num_shared=len(left),
+        likeness=correlation(mean - mean.mean(), mean_other - mean_other.mean()),
+        course=correlation(kept - mean, kept_other - mean_other),
+        movement=correlation(moved, moved_other),
+        movement_levels=float(np.sqrt(min((moved**2).mean(), (moved_other**2).mean()))),
+        disagreeing=float(disagrees.mean()),
+        unexplained=float((disagrees & ~_near_still(left, right, disagrees)).mean()),
+        witness=max(shares),
+    )
+
+
+def _light(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """Return the gain and offset of light that suit half of the cells best."""
+    rest = other - _GAINS[:, None] * one
+    offsets = np.median(rest, axis=1)
+    errors = np.median(np.abs(rest - offsets[:, None]), axis=1) / _GAINS
+    best = int(errors.argmin())
+    gain, offset = float(_GAINS[best]), float(offsets[best])
+    for _ in range(4):
+        error = np.abs(other - gain * one - offset)
+        fits = error <= max(2.5 * float(np.median(error)), 1e-3)
+        if fits.sum() < _MIN_CELLS:
+            break
+        mean, mean_other = one[fits].mean(), other[fits].mean()
+        spread = float(((one[fits] - mean) ** 2).sum())
+        finer = float(((one[fits] - mean) * (other[fits] - mean_other)).sum()) / max(spread, 1e-6)
+        if not _GAINS[0] <= finer <= _GAINS[-1]:
+            break
+        gain, offset = finer, float(mean_other - finer * mean)
+    return gain, offset
+
+
+def _near_still(left: np.ndarray, right: np.ndarray, disagrees: np.ndarray) -> np.ndarray:
+    """Return which cells may be covered: they stand still in one clip, or touch one that does."""
+    spreads = np.stack([left.std(axis=0), right.std(axis=0)])
+    less, more = spreads.min(axis=0), spreads.max(axis=0)
+    is_still = (less < _STILL_RATIO * more) | (less < _STILL_LEVELS)
+    core = (is_still & disagrees).reshape(_CELLS, _CELLS).astype(np.uint8)
+    if core.sum() > 8:  # One still cell in the middle of movement is chance.
+        core = cv2.morphologyEx(core, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    return np.asarray(cv2.dilate(core, np.ones((3, 3), np.uint8))).ravel() > 0

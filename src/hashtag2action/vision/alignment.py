@@ -1,0 +1,250 @@
+"""Laying one clip on another: which part of the picture, at which speed, from which moment on.
+
+Movement finds the moment: what stands still looks the same at any. The part of the picture is then
+made finer by its edges.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hashtag2action.vision.fingerprint import (
+    COLUMN_ORDERS,
+    NUM_ORDERS,
+    ROW_ORDERS,
+    SAMPLES_PER_S,
+    WHOLE,
+    Crop,
+    Fingerprint,
+    side_map,
+)
+
+# Of a crop to 85 % the waves up to this order are told by those that are kept.
+_COMPARED_ORDERS = 11
+_IS_COMPARED = ROW_ORDERS + COLUMN_ORDERS < _COMPARED_ORDERS
+_ROWS, _COLUMNS = ROW_ORDERS[_IS_COMPARED], COLUMN_ORDERS[_IS_COMPARED]
+FINENESS = np.sqrt(_ROWS**2 + _COLUMNS**2).astype(np.float32)
+"""Length of each compared wave's vector; natural pictures have waves of about one over it."""
+ROWS, COLUMNS = _ROWS, _COLUMNS
+_MIRROR_SIGNS = np.where(_COLUMNS % 2 == 1, -1, 1).astype(np.float32)
+
+_SPEEDS = (1.0, 0.9, 0.95, 1.05, 1.1)
+_OFFSET_STEP_S = 1 / 16
+_LAG = 2  # samples; chosen: a quarter of a second, half a clap
+_MIN_SIDE = 0.78
+_EDGE_STEPS = (0.03, 0.015, 0.0075)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one clip may lie on another."""
+
+    crop: Crop = WHOLE
+    """The part of the first that the second shows."""
+    is_mirrored: bool = False
+    is_swapped: bool = False
+    """The second is the larger one: it is `crop` of the second that the first shows."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Time in the second clip is `speed * time + offset_s`."""
+
+    speed: float
+    offset_s: float
+    score: float = 0.0
+    """Correlation of the movements, less where little of the shorter clip is compared."""
+
+
+@dataclass
+class Film:
+    """A fingerprint made ready for comparison."""
+
+    times_s: np.ndarray
+    """From the first picture on."""
+    grid: np.ndarray
+    """float32 (N, NUM_ORDERS, NUM_ORDERS)."""
+
+    @classmethod
+    def of(cls, fingerprint: Fingerprint) -> "Film":
+        """Lay the waves out by row and column order."""
+        times = np.asarray(fingerprint.times_s, np.float64)
+        grid = np.zeros((len(times), NUM_ORDERS, NUM_ORDERS), np.float32)
+        grid[:, ROW_ORDERS, COLUMN_ORDERS] = fingerprint.waves
+        return cls(times - times[:1], grid)
+
+    def seen(self, crop: Crop = WHOLE, is_mirrored: bool = False) -> np.ndarray:
+        """Return the compared waves of a part, float32 (N, waves), each times its fineness."""
+        return seen(self.grid, crop, is_mirrored)
+
+
+def seen(grid: np.ndarray, crop: Crop, is_mirrored: bool) -> np.ndarray:
+    """Return the compared waves of a part of pictures, each times its fineness."""
+    if crop != WHOLE:
+        height, width, top, left = (round(value, 4) for value in crop)
+        grid = side_map(height, top) @ grid @ side_map(width, left).T
+    waves = grid[:, _ROWS, _COLUMNS] * FINENESS
+    return waves * _MIRROR_SIGNS if is_mirrored else waves
+
+
+def lagged(values: np.ndarray) -> np.ndarray:
+    """Return what changed since a quarter of a second before."""
+    return values[_LAG:] - values[:-_LAG]
+
+
+def at_times(values: np.ndarray, times_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:
+    """Guess values between two times from both."""
+    after = np.clip(np.searchsorted(times_s, wanted_s), 1, len(times_s) - 1)
+    share = (wanted_s - times_s[after - 1]) / (times_s[after] - times_s[after - 1])
+    share = share.astype(np.float32)[:, None]
+    return (1 - share) * values[after - 1] + share * values[after]
+
+
+def likely_timings(
+    one: np.ndarray, one_s: np.ndarray, other: np.ndarray, other_s: np.ndarray, min_shared_s: float
+) -> list[Timing]:
+    """Return up to three timings: the best of all, the best at equal speed, and from the start.
+
+    Args:
+        one: Compared waves of one clip.
+        one_s: Their times.
+        other: Those of the other.
+        other_s: Their times.
+        min_shared_s: Least time that both show.
+    """
+    moved, moved_other = lagged(one), lagged(other)
+    moved_s, moved_other_s = one_s[_LAG:] - _LAG / 16, other_s[_LAG:] - _LAG / 16
+    found = [_best_offset(moved, moved_s, moved_other, moved_other_s, speed, min_shared_s)
+             for speed in _SPEEDS]  # fmt: skip
+    timings = [max(found, key=lambda timing: timing.score), found[0], Timing(1.0, 0.0)]
+    return list(dict.fromkeys(timings))
+
+
+def _best_offset(
+    one: np.ndarray, one_s: np.ndarray, other: np.ndarray, other_s: np.ndarray,
+    speed: float, min_shared_s: float,
+) -> Timing:  # fmt: skip
+    """Slide one over the other; bilinear in their products, which are computed once."""
+    steps = np.arange(
+        np.floor((other_s[0] - speed * one_s[-1]) / _OFFSET_STEP_S),
+        np.ceil((other_s[-1] - speed * one_s[0]) / _OFFSET_STEP_S) + 1,
+    )
+    offsets = steps * _OFFSET_STEP_S
+    wanted = speed * one_s + offsets[:, None]
+    is_inside = (wanted >= other_s[0]) & (wanted <= other_s[-1])
+    after = np.clip(np.searchsorted(other_s, wanted), 1, len(other_s) - 1)
+    before = after - 1
+    share = ((wanted - other_s[before]) / (other_s[after] - other_s[before])).astype(np.float32)
+    products = one @ other.T
+    energy, other_energy = (one**2).sum(1), (other**2).sum(1)
+    neighbors = np.append((other[1:] * other[:-1]).sum(1), 0)
+    row = np.arange(len(one_s))
+    product = (1 - share) * products[row, before] + share * products[row, after]
+    energies = (
+        (1 - share) ** 2 * other_energy[before]
+        + share**2 * other_energy[after]
+        + 2 * share * (1 - share) * neighbors[before]
+    )
+    product = (product * is_inside).sum(1)
+    scale = (energy * is_inside).sum(1) * (energies * is_inside).sum(1)
+    num = is_inside.sum(1)
+    shared = np.minimum(num / min(len(one_s), len(other_s)), 1)
+    scores = product / np.sqrt(np.maximum(scale, 1e-9)) * np.sqrt(shared)
+    scores = np.where(num >= min_shared_s * SAMPLES_PER_S, scores, -1)
+    best = int(scores.argmax())
+    return Timing(speed, float(offsets[best]), float(scores[best]))
+
+
+def finer_timing(
+    one: np.ndarray, one_s: np.ndarray, other: np.ndarray, other_s: np.ndarray, rough: Timing
+) -> tuple[Timing, np.ndarray, np.ndarray] | None:
+    """Try offsets, then speeds around a timing.
+
+    Returns:
+        The best timing and both clips at the moments they share; None where these are too few.
+    """
+    best: tuple[Timing, np.ndarray, np.ndarray] | None = None
+    middle_s = float(one_s.mean())
+
+    def attempt(speed: float, offset_s: float) -> None:
+        nonlocal best
+        wanted = speed * one_s + offset_s
+        is_inside = (wanted >= other_s[0] - 1e-6) & (wanted <= other_s[-1] + 1e-6)
+        if is_inside.sum() < SAMPLES_PER_S:
+            return
+        left, right = one[is_inside], at_times(other, other_s, wanted[is_inside])
+        score = correlation(lagged(left), lagged(right))
+        if best is None or score > best[0].score:
+            best = Timing(speed, offset_s, score), left, right
+
+    for step in (0, -1, 1, -2, 2):
+        attempt(rough.speed, rough.offset_s + step / 32)
+    if best is not None:
+        rough = best[0]
+        for change in (-0.0125, 0.0125, -0.025, 0.025):
+            attempt(rough.speed + change, rough.offset_s - change * middle_s)
+    return best
+
+
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the cosine of the angle of two arrays of equal shape, 0 where one is nothing."""
+    scale = float(np.sqrt((one * one).sum() * (other * other).sum()))
+    return float((one * other).sum()) / scale if scale > 1e-6 else 0.0
+
+
+def own_likeness(clip: np.ndarray) -> float:
+    """Return how well a clip's movements agree with themselves some moments later, at best."""
+    moved = lagged(clip)
+    lags = range(3, round(0.6 * len(moved)) + 1)
+    return max([0.0, *(correlation(moved[:-lag], moved[lag:]) for lag in lags)])
+
+
+def coverage(one_s: np.ndarray, other_s: np.ndarray, at: Timing) -> tuple[float, float]:
+    """Return the share of either clip that the other shows."""
+    slack_s = 0.5 / SAMPLES_PER_S
+    mapped = at.speed * one_s + at.offset_s
+    shares = [
+        float(((these >= those[0] - slack_s) & (these <= those[-1] + slack_s)).mean())
+        for these, those in ((mapped, other_s), (other_s, mapped))
+    ]
+    return shares[0], shares[1]
+
+
+def finer_crop(film: Film, way: Way, other: np.ndarray, other_s: np.ndarray, at: Timing) -> Crop:
+    """Move the edges of a crop to where the mean pictures of the shared time agree best."""
+    wanted = at.speed * film.times_s + at.offset_s
+    is_inside = (wanted >= other_s[0] - 1e-6) & (wanted <= other_s[-1] + 1e-6)
+    if is_inside.sum() < SAMPLES_PER_S:
+        return way.crop
+    mean = film.grid[is_inside].mean(axis=0, keepdims=True)
+    target = at_times(other, other_s, wanted[is_inside]).mean(axis=0)
+    crop = way.crop
+    edges = [crop.top, crop.top + crop.height, crop.left, crop.left + crop.width]
+    best = correlation(seen(mean, crop, way.is_mirrored)[0], target)
+    for step in _EDGE_STEPS:
+        for _ in range(3):
+            before = best
+            for moved in _moved(edges, step):
+                score = correlation(seen(mean, _crop_of(moved), way.is_mirrored)[0], target)
+                if score > best + 1e-5:
+                    best, edges = score, moved
+            if best == before:
+                break
+    return _crop_of(edges)
+
+
+def _moved(edges: list[float], step: float) -> Sequence[list[float]]:
+    moved = []
+    for index in range(4):
+        for change in (-step, step):
+            new = [*edges]
+            new[index] = min(1.0, max(0.0, new[index] + change))
+            if min(new[1] - new[0], new[3] - new[2]) >= _MIN_SIDE:
+                moved.append(new)
+    return moved
+
+
+def _crop_of(edges: list[float]) -> Crop:
+    top, bottom, left, right = edges
+    return Crop(bottom - top, right - left, top, left)

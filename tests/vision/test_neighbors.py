@@ -1,0 +1,52 @@
+import cv2
+import numpy as np
+import pytest
+from tests.vision.copied_films import COPIES, film, picture, print_of
+
+from hashtag2action.vision.fingerprint import Fingerprint
+from hashtag2action.vision.neighbors import FingerprintMatcher
+
+MATCHER = FingerprintMatcher()
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copy_is_known(how: str):
+    match = MATCHER.match(print_of(film(1)), print_of([COPIES[how](frame) for frame in film(1)]))
+    assert match is not None
+    assert match.is_mirrored == ("mirrored" in how)
+    assert match.timing.speed == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("speed", [0.9, 1.1])
+def test_a_slower_or_faster_copy_is_known(speed: float):
+    match = MATCHER.match(print_of(film(1)), print_of(film(1, length_s=5 / speed, speed=speed)))
+    assert match is not None
+    assert match.timing.speed == pytest.approx(1 / speed, abs=0.03)
+
+
+def test_a_part_from_another_moment_on_is_known():
+    match = MATCHER.match(print_of(film(1)), print_of(film(1, start_s=1.3, length_s=3)))
+    assert match is not None
+    assert match.timing.offset_s == pytest.approx(-1.3, abs=0.05)
+
+
+def test_another_place_is_no_copy():
+    assert MATCHER.match(print_of(film(1)), print_of(film(2))) is None
+
+
+@pytest.mark.parametrize("take", range(1, 7))
+def test_another_take_of_the_same_person_at_the_same_place_is_no_copy(take: int):
+    assert MATCHER.match(print_of(film(1)), print_of(film(1, take))) is None
+
+
+def test_the_same_still_picture_is_a_copy_and_another_is_not():
+    still = print_of([picture(1, 0)] * 24)
+    smaller = cv2.resize(picture(1, 0), (100, 180), interpolation=cv2.INTER_AREA)
+    assert MATCHER.match(still, print_of([smaller] * 24)) is not None
+    assert MATCHER.match(still, print_of([picture(1, 80)] * 24)) is None
+
+
+def test_no_pictures_match_nothing():
+    nothing = Fingerprint.from_bytes(b"", np.zeros(0))
+    assert MATCHER.match(nothing, nothing) is None
+    assert MATCHER.match(nothing, print_of(film(1))) is None
