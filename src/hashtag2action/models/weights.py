@@ -95,7 +95,7 @@ def load_pretrained_encoder(model: nn.Module, path: Path) -> LoadReport:
             of another shape; the message lists them, and the model is unchanged.
     """
     state, _ = load_safetensors(path)
-    names = {_unwrapped(name): name for name in state}
+    names = {unwrapped(name): name for name in state}
     if len(names) < len(state):
         raise CheckpointError(f"{path} has tensors whose names differ only in their prefix")
     is_pretraining = any(name.startswith(ENCODER_PREFIX) for name in names)
@@ -121,11 +121,11 @@ def load_pretrained_encoder(model: nn.Module, path: Path) -> LoadReport:
     )
 
 
-def _unwrapped(name: str) -> str:
+def unwrapped(name: str) -> str:
     """Strip the prefixes of wrappers, in any order and number."""
     for prefix in WRAPPER_PREFIXES:
         if name.startswith(prefix):
-            return _unwrapped(name.removeprefix(prefix))
+            return unwrapped(name.removeprefix(prefix))
     return name
 
 
