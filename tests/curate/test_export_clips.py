@@ -2,6 +2,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,6 +11,7 @@ from tests.video.films import film, number_of, numbered_frames
 from hashtag2action.curate.export_clips import ExportClips, safe_name
 from hashtag2action.video.decode import decode_at
 from hashtag2action.video.probe import probe_video
+from hashtag2action.vision.faces import FaceBlur
 
 
 def export(stage: ExportClips, media: Path, **row: Any) -> dict[str, Any]:
@@ -57,6 +59,30 @@ def test_a_copied_clip_says_where_its_scene_lies(tmp_path: Path):
     times = row["clip_start_s"] + np.arange(20) / 25 + 0.01
     wanted = decode_at(source, 0.4 + np.arange(20) / 25 + 0.01)
     np.testing.assert_array_equal(decode_at(clip, times), wanted)
+
+
+def test_faces_are_covered_in_what_is_written(tmp_path: Path, detector_weights: None, shared):
+    photograph = cv2.imread(str(shared("data/samples/person1.jpg")))
+    assert photograph is not None
+    frames = [cv2.cvtColor(photograph, cv2.COLOR_BGR2RGB)] * 12
+    source = film(tmp_path / "a.mp4", frames, options={"crf": "10"})
+    rows = [
+        export(stage, tmp_path / name, video_path=str(source), start_s=0.0, end_s=0.4)
+        for name, stage in (("kept", ExportClips()), ("covered", ExportClips(faces=FaceBlur())))
+    ]
+    details = []
+    for name, row in zip(("kept", "covered"), rows, strict=True):
+        assert row["reject_reason"] is None
+        picture = decode_at(tmp_path / name / row["path"], [0.2])[0]
+        # The face, at 256 of 480 pixels.
+        face = picture[105:123, 96:115].astype(int)
+        details.append(np.abs(np.diff(face, axis=0)).mean())
+    assert details[1] < details[0] / 3
+
+
+def test_faces_are_covered_only_where_pictures_are_new():
+    with pytest.raises(ValueError, match="new pictures"):
+        ExportClips(format="copy", faces=FaceBlur())
 
 
 def test_small_odd_and_rotated_sources_become_upright_and_even(tmp_path: Path):

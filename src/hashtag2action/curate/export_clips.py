@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hashtag2action.curate.stage import Row, Stage, Transform, per_row
 from hashtag2action.records import REJECT_REASON
 from hashtag2action.video.copy import copy_clip
-from hashtag2action.video.cut import cut_clip
+from hashtag2action.video.cut import Edit, cut_clip
+from hashtag2action.vision.faces import FaceBlur, blur_faces
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _MAX_NAME = 80  # characters; file systems allow 255 bytes
@@ -54,12 +55,23 @@ class ExportClips(Stage):
     """Largest distance of key frames, in frames. Chosen: training decodes 16 frames from anywhere;
     on average 8 more are decoded on the way there."""
 
+    faces: FaceBlur | None = None
+    """How faces are covered in clips that are encoded anew; null leaves them as they are. The
+    default looks with nets of the extra `[persons]`."""
+
+    @model_validator(mode="after")
+    def _covers_only_what_it_encodes(self) -> "ExportClips":
+        if self.faces is not None and self.format != "reencode":
+            raise ValueError(f"faces are covered in new pictures; format is {self.format}")
+        return self
+
     def open(self, media: Path) -> Transform:
         """Return the exporter."""
+        edit = _covering(self.faces) if self.faces else None
 
         def transform(table: pa.Table) -> pa.Table:
             rows = table.select(self.reads).to_pylist()
-            made = [per_row(lambda row: self._export(row, media), row) for row in rows]
+            made = [per_row(lambda row: self._export(row, media, edit), row) for row in rows]
             for column in self.adds:
                 values = [(result or {}).get(column.name) for result, _ in made]
                 table = table.append_column(column, pa.array(values, column.type))
@@ -68,7 +80,7 @@ class ExportClips(Stage):
 
         return transform
 
-    def _export(self, row: Row, media: Path) -> dict[str, Any]:
+    def _export(self, row: Row, media: Path, edit: Edit | None) -> dict[str, Any]:
         source = Path(row["video_path"])
         start_s, end_s = row["start_s"], row["end_s"]
         if self.format == "spans":
@@ -85,7 +97,7 @@ class ExportClips(Stage):
             copied = copy_clip(source, path, start_s, end_s)
             path, start_s, end_s = copied.path, copied.start_s, copied.end_s
         else:
-            self._encode(source, path, start_s, end_s)
+            self._encode(source, path, start_s, end_s, edit)
             start_s, end_s = 0.0, end_s - start_s
         return {
             "path": path.relative_to(media).as_posix(),
@@ -94,7 +106,9 @@ class ExportClips(Stage):
             "clip_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         }
 
-    def _encode(self, source: Path, path: Path, start_s: float, end_s: float) -> None:
+    def _encode(
+        self, source: Path, path: Path, start_s: float, end_s: float, edit: Edit | None
+    ) -> None:
         cut_clip(
             source,
             path,
@@ -104,7 +118,13 @@ class ExportClips(Stage):
             crf=self.crf,
             preset=self.preset,
             gop=self.gop,
+            edit=edit,
         )
+
+
+def _covering(settings: FaceBlur) -> Edit:
+    find = settings.open()
+    return lambda pictures, rate: blur_faces(pictures, rate, settings, find)
 
 
 def safe_name(text: str) -> str:

@@ -55,7 +55,8 @@ class Facts:
     @property
     def faces(self) -> str:
         """What was done about faces."""
-        return "blurred" if self.export.get("faces") not in {None, "keep"} else "as they were"
+        is_covered = any(name.startswith("faces.") for name in self.export)
+        return "blurred" if is_covered else "as they were"
 
 
 def read_facts(run: Path) -> Facts:

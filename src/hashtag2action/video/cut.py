@@ -1,6 +1,6 @@
 """A span of a video into a small file of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from hashtag2action.video.probe import probe_video
 _MAX_FRAME_RATE = Fraction(60)
 _MAX_DENOMINATOR = 1001  # 30000/1001 and its kin stay exact
 
+Edit = Callable[[Callable[[], Iterator[np.ndarray]], float], Iterator[np.ndarray]]
+"""Given what shows a clip's pictures from the first, as often as it is called, and their rate."""
+
 
 def cut_clip(
     source: Path,
@@ -27,6 +30,7 @@ def cut_clip(
     crf: int,
     preset: str,
     gop: int,
+    edit: Edit | None = None,
 ) -> int:
     """Encode a span as an upright H.264 mp4 of even size and constant rate, without sound.
 
@@ -42,6 +46,7 @@ def cut_clip(
         crf: Constant rate factor of libx264.
         preset: Speed of libx264.
         gop: Largest distance of key frames, in frames.
+        edit: Changes the pictures on their way; None writes them as they are.
 
     Returns:
         Number of frames written.
@@ -56,7 +61,11 @@ def cut_clip(
     num_frames = max(1, round((end_s - start_s) * rate))
     # A quarter of a frame late: time stamps are rounded to the container's clock.
     times = start_s + (np.arange(num_frames) + 0.25) / float(rate)
-    frames = _pictures(shown_at(source, times), short_side_px)
+
+    def pictures() -> Iterator[np.ndarray]:
+        return _pictures(shown_at(source, times), short_side_px)
+
+    frames = edit(pictures, float(rate)) if edit else pictures()
     write_video(target, frames, rate, crf=crf, preset=preset, gop=gop)
     return num_frames
 
