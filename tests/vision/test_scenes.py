@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hashtag2action.vision.scenes import SceneDetector, SceneSignals, Transition, mix_measures
+from hashtag2action.vision.scenes import SceneDetector, SceneSignals, Transition
 
 RATE = 25
 
@@ -99,12 +99,3 @@ def test_of_two_cuts_too_close_the_stronger_stays():
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_the_shortest_videos_are_one_scene(count: int):
     assert starts(find(scene(1, count))) == [(0, "start")]
-
-
-def test_an_even_mix_has_no_error():
-    ends = np.stack([np.linspace(0, 90, 64), np.linspace(200, 20, 64)])
-    shares = np.linspace(0, 1, 9)[:, None]
-    mix = mix_measures(((1 - shares) * ends[0] + shares * ends[1]).round().astype(np.uint8), 4)
-    assert mix.error[0] < 0.01
-    assert mix.unevenness[0] < 0.01
-    assert mix.change[0] == pytest.approx(np.abs(ends[1] - ends[0]).mean(), abs=1)

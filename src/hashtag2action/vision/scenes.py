@@ -5,8 +5,8 @@ picture of each. `SceneDetector` turns these into transitions; nothing in it ope
 threshold can be studied on signals alone.
 
 A cut is a change between two neighboring frames that is large against the motion around it and
-does not come undone within a quarter of a second, as a flash does. A dissolve is a stretch in which
-every frame lies on the straight line between its two ends, and the ends show different things.
+does not come undone within a quarter of a second, as a flash does. For dissolves and fades see
+`vision.dissolves`.
 """
 
 from collections import deque
@@ -18,16 +18,14 @@ import numpy as np
 from pydantic import Field
 
 from hashtag2action.config import Config
+from hashtag2action.vision.dissolves import TINY_PX, dissolve_scores, half_windows
 
 SMALL_SIDE_PX = 36
 """Shorter side of the small luma grid, at least; chosen: 24 to 64 make no difference."""
 NUM_LAGS = 6
 """Frames a change is followed for; a flash is shorter. Chosen: a quarter of a second at 25/s."""
-_TINY_PX = 16
 _NORMAL_CONTRAST, _LEAST_CONTRAST = 40.0, 15.0  # gray levels; chosen: a common and a dark picture
-_HALF_WINDOWS_S = (0.16, 0.24, 0.32, 0.44, 0.60)  # chosen: dissolves of shorts last 0.3 to 1.2 s
 _ABRUPT_CHANGE = 12.0  # chosen: half the detector's threshold; a wrong guess costs little
-_MAX_UNEVENNESS = 0.15  # chosen: 0.1 to 0.2 make no difference
 
 Kind = Literal["start", "cut", "dissolve"]
 
@@ -69,7 +67,7 @@ class SceneSignals:
         self.changes.append(row + [np.inf] * (NUM_LAGS - len(row)))
         self._recent.appendleft(small)
         self.contrasts.append(contrast)
-        self.tiny.append(cv2.resize(luma, (_TINY_PX, _TINY_PX), interpolation=cv2.INTER_AREA))
+        self.tiny.append(cv2.resize(luma, (TINY_PX, TINY_PX), interpolation=cv2.INTER_AREA))
 
     def is_abrupt(self) -> bool:
         """Whether the last frame added may open a scene: a guess before its future is known."""
@@ -91,14 +89,15 @@ class SceneDetector(Config):
     """Frames on either side whose mean change counts as motion."""
     dissolves: bool = True
     """Look for dissolves and fades."""
-    dissolve_threshold: float = Field(default=20.0, gt=0)
-    """Least change between the two ends of a dissolve, in tiny luma, 0 to 255."""
-    max_mix_error: float = Field(default=0.25, gt=0, lt=1)
-    """Largest distance of a frame from the line between the ends, as a share of their change.
-    Chosen: of composed dissolves 0.2 finds 90 % and 0.25 94 %; from 0.3 on motion is taken for
-    one."""
-    max_end_likeness: float = Field(default=0.6, gt=0, le=1)
-    """Largest correlation of the two ends: light that changes in one scene is no dissolve."""
+    dissolve_threshold: float = Field(default=8.0, gt=0)
+    """Least change between the two ends of a dissolve, in tiny luma, 0 to 255. Chosen: of rendered
+    dissolves 12 finds one in thirty less."""
+    max_mix_doubt: float = Field(default=0.34, gt=0, lt=1)
+    """Largest distance of a frame from the line between the ends, as a share of their change, plus
+    `likeness_weight` times the likeness of the ends' edges. Chosen on rendered and real footage:
+    from 0.4 on motion is taken for a dissolve."""
+    likeness_weight: float = Field(default=0.4, ge=0)
+    """What likeness weighs: light that changes in one scene is no dissolve."""
     min_scene_s: float = Field(default=0.2, ge=0)
     """Of two transitions closer than this, the stronger stays."""
 
@@ -126,23 +125,22 @@ class SceneDetector(Config):
         self, tiny: np.ndarray, times_s: np.ndarray, cuts: list[int]
     ) -> list[Transition]:
         scores = np.zeros(len(tiny), np.float32)
-        for half in _half_windows(times_s):
-            mix = mix_measures(tiny, half)
-            is_dissolve = (
-                (mix.change >= self.dissolve_threshold)
-                & (mix.error <= self.max_mix_error)
-                & (mix.unevenness <= _MAX_UNEVENNESS)
-                & (mix.likeness <= self.max_end_likeness)
+        reach = np.zeros(len(tiny), np.int64)
+        for half in half_windows(times_s):
+            here = dissolve_scores(
+                tiny, half, self.dissolve_threshold, self.max_mix_doubt, self.likeness_weight
             )
             for cut in cuts:  # A window across a cut says nothing about a dissolve.
-                is_dissolve[max(0, cut - 2 * half) : cut + 1] = False
-            strength = mix.change * (1 - mix.error) * (1 - 2 * mix.unevenness)
-            inside = slice(half, len(tiny) - half)
-            scores[inside] = np.maximum(scores[inside], np.where(is_dissolve, strength, 0))
-        return [
-            Transition(int(frame), "dissolve", float(scores[frame]))
-            for frame in _peaks(scores, 1e-6)
-        ]
+                here[max(0, cut - half) : cut + half + 1] = 0
+            reach = np.where(here > scores, half, reach)
+            scores = np.maximum(scores, here)
+        found: list[Transition] = []
+        peaks = _peaks(scores, 1e-6)
+        for frame in peaks[np.argsort(-scores[peaks], kind="stable")]:
+            # A long dissolve fits more than one window: the strongest stands for all it covers.
+            if all(abs(one.frame - frame) > reach[one.frame] for one in found):
+                found.append(Transition(int(frame), "dissolve", float(scores[frame])))
+        return found
 
     def _thin_out(self, found: list[Transition], times_s: np.ndarray) -> list[Transition]:
         kept: list[Transition] = []
@@ -192,64 +190,6 @@ def cut_scores(
         _NORMAL_CONTRAST / np.clip(contrast, _LEAST_CONTRAST, _NORMAL_CONTRAST)
     )
     return np.maximum(scores, 0)
-
-
-@dataclass(frozen=True)
-class MixMeasures:
-    """How much the frames around each center look like a mix of the window's two ends."""
-
-    change: np.ndarray
-    """Mean absolute difference of the ends, 0 to 255."""
-    error: np.ndarray
-    """Largest mean distance from the line between the ends, as a share of their change."""
-    unevenness: np.ndarray
-    """Largest distance of a mixing share from an even ramp, 0 to 1."""
-    likeness: np.ndarray
-    """Correlation of the ends, -1 to 1; 0 where an end is flat, as in a fade."""
-
-
-def mix_measures(tiny: np.ndarray, half: int) -> MixMeasures:
-    """Measure every window of 2 * half + 1 frames; each array is float32 (N - 2 * half,).
-
-    Args:
-        tiny: uint8 (N, P), tiny luma pictures.
-        half: Frames from the center to either end.
-    """
-    num = max(0, len(tiny) - 2 * half)
-    pictures = tiny.astype(np.float32)
-    first, last = pictures[:num], pictures[2 * half :][:num]
-    line = last - first
-    length = np.einsum("np,np->n", line, line) + 1e-6
-    change = np.abs(line).mean(1)
-    error = np.zeros(num, np.float32)
-    unevenness = np.zeros(num, np.float32)
-    for share in (0.25, 0.5, 0.75):
-        place = round(2 * half * share)
-        way = pictures[place : place + num] - first
-        along = np.einsum("np,np->n", way, line) / length
-        # Absolute, not squared: somebody who walks through a dissolve is a small part of it.
-        across = np.abs(way - along[:, None] * line).mean(1)
-        error = np.maximum(error, across / np.maximum(change, 1e-6))
-        unevenness = np.maximum(unevenness, np.abs(along - place / (2 * half)))
-    return MixMeasures(change, error, unevenness, _correlation(first, last))
-
-
-def _correlation(first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    # The constant, five gray levels of spread, lets flat pictures correlate with nothing.
-    flat = 25.0 * first.shape[1]
-    first = first - first.mean(1, keepdims=True)
-    last = last - last.mean(1, keepdims=True)
-    squares = np.einsum("np,np->n", first, first) + flat, np.einsum("np,np->n", last, last) + flat
-    norms = np.sqrt(squares[0] * squares[1])
-    return np.einsum("np,np->n", first, last) / norms
-
-
-def _half_windows(times_s: np.ndarray) -> list[int]:
-    if len(times_s) < 2:
-        return []
-    step_s = float(np.median(np.diff(times_s)))
-    halves = {max(2, round(half_s / step_s)) for half_s in _HALF_WINDOWS_S}
-    return sorted(half for half in halves if 2 * half < len(times_s))
 
 
 def _mean_before(values: np.ndarray, window: int) -> np.ndarray:

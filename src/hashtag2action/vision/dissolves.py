@@ -1,0 +1,130 @@
+"""Dissolves and fades: stretches in which every picture is a mix of two others.
+
+In a window that a dissolve fits into, the pictures lie on the straight line between the window's
+ends, one step after the other, and the ends show different things. What moves leaves the line;
+light that changes stays on it, but its ends show the same edges. Windows of many lengths are tried,
+so that a dissolve of any usual length fits one of them.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+TINY_PX = 16
+"""Side of the tiny luma pictures that dissolves are told from."""
+# Half the length of each window; chosen: dissolves of 0.2 to 1.4 s, each length within a quarter.
+_HALF_WINDOWS_S = (0.12, 0.16, 0.20, 0.26, 0.34, 0.44, 0.56, 0.72)
+_SHARES = (0.25, 0.5, 0.75)  # of the window, where pictures are held against the line
+_MAX_UNEVENNESS = 0.12  # chosen: 0.12 and 0.15 find the same, 0.15 a few more wrong ones
+_BLUR_PX = 1.5  # of tiny pictures; chosen: what is left over are edges, not light
+_FLAT = 4.0  # squared gray levels; lets the noise of flat pictures correlate with nothing
+_BLOCK = 1024  # windows looked at together; chosen: a few megabytes
+
+
+@dataclass(frozen=True)
+class MixMeasures:
+    """How much the pictures around some centers look like a mix of their window's two ends."""
+
+    change: np.ndarray
+    """Mean absolute difference of the ends, 0 to 255."""
+    error: np.ndarray
+    """Largest mean distance from the line between the ends, as a share of their change."""
+    unevenness: np.ndarray
+    """Largest distance of a mixing share from an even ramp, 0 to 1."""
+    likeness: np.ndarray
+    """Correlation of the ends' edges, -1 to 1; near 0 where an end is flat, as in a fade."""
+
+
+def half_windows(times_s: np.ndarray) -> list[int]:
+    """Return the half lengths of the windows in frames, ascending, as far as the video allows."""
+    if len(times_s) < 2:
+        return []
+    step_s = float(np.median(np.diff(times_s)))
+    halves = {max(2, round(half_s / step_s)) for half_s in _HALF_WINDOWS_S}
+    return sorted(half for half in halves if 2 * half < len(times_s))
+
+
+def dissolve_scores(
+    tiny: np.ndarray, half: int, min_change: float, max_doubt: float, likeness_weight: float
+) -> np.ndarray:
+    """Score each frame as the middle of a dissolve as long as the window, or a little shorter.
+
+    Args:
+        tiny: uint8 (N, TINY_PX * TINY_PX), luma pictures.
+        half: Frames from the center of the window to either end.
+        min_change: Least change between the ends, gray levels.
+        max_doubt: Largest error plus weighted likeness.
+        likeness_weight: Weight of the likeness of the ends.
+
+    Returns:
+        float32 (N,): change in gray levels, less what speaks against it; 0 where nothing is found.
+    """
+    scores = np.zeros(len(tiny), np.float32)
+    num = len(tiny) - 2 * half
+    for first in range(0, num, _BLOCK):
+        span = slice(first, min(first + _BLOCK, num))
+        ends = tiny[span], tiny[span.start + 2 * half : span.stop + 2 * half]
+        # The cheap questions first: most windows show one scene, whose middle is no mix.
+        change = _rows_mean(cv2.absdiff(*ends))
+        middle = tiny[span.start + half : span.stop + half]
+        away = _rows_mean(cv2.absdiff(middle, cv2.addWeighted(ends[0], 0.5, ends[1], 0.5, 0)))
+        # A mix that is uneven by as much as is allowed lies so far from the even one.
+        most = (max_doubt + _MAX_UNEVENNESS) * change + 1
+        starts = first + np.flatnonzero((change >= min_change) & (away <= most))
+        if not len(starts):
+            continue
+        mix = mix_measures(tiny, starts, half)
+        doubt = mix.error + likeness_weight * np.maximum(mix.likeness, 0)
+        is_found = (doubt <= max_doubt) & (mix.unevenness <= _MAX_UNEVENNESS)
+        strength = mix.change * (1 - mix.error) * (1 - 2 * mix.unevenness)
+        scores[starts + half] = np.where(is_found, strength, 0)
+    return scores
+
+
+def mix_measures(tiny: np.ndarray, starts: np.ndarray, half: int) -> MixMeasures:
+    """Measure windows of 2 * half + 1 frames; each array is float32 (M,).
+
+    Args:
+        tiny: uint8 (N, TINY_PX * TINY_PX), luma pictures.
+        starts: int (M,), the first frame of each window.
+        half: Frames from the center to either end.
+    """
+    first = tiny[starts].astype(np.float32)
+    last = tiny[starts + 2 * half].astype(np.float32)
+    line = last - first
+    length = np.einsum("np,np->n", line, line) + 1e-6
+    change = np.abs(line).mean(1)
+    error = np.zeros(len(starts), np.float32)
+    unevenness = np.zeros(len(starts), np.float32)
+    for share in _SHARES:
+        place = round(2 * half * share)
+        way = tiny[starts + place].astype(np.float32) - first
+        along = np.einsum("np,np->n", way, line) / length
+        # Absolute, not squared: somebody who walks through a dissolve is a small part of it.
+        across = np.abs(way - along[:, None] * line).mean(1)
+        error = np.maximum(error, across / np.maximum(change, 1e-6))
+        unevenness = np.maximum(unevenness, np.abs(along - place / (2 * half)))
+    return MixMeasures(change, error, unevenness, _likeness(first, last))
+
+
+def _rows_mean(pictures: np.ndarray) -> np.ndarray:
+    return cv2.reduce(pictures, 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)[:, 0]
+
+
+def _likeness(first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    first, last = first @ _EDGES, last @ _EDGES
+    flat = _FLAT * first.shape[1]
+    squares = np.einsum("np,np->n", first, first) + flat, np.einsum("np,np->n", last, last) + flat
+    return np.einsum("np,np->n", first, last) / np.sqrt(squares[0] * squares[1])
+
+
+def _edges() -> np.ndarray:
+    """Return the matrix that takes a tiny picture's blurred self away from it."""
+    places = np.arange(TINY_PX)
+    fall = np.exp(-0.5 * ((places[:, None] - places) / _BLUR_PX) ** 2)
+    blur = fall / fall.sum(1, keepdims=True)
+    return (np.eye(TINY_PX**2) - np.kron(blur, blur)).T.astype(np.float32)
+
+
+_EDGES = _edges()
