@@ -4,6 +4,8 @@
       ConfigError        a recipe or override is wrong            names file and field
       ManifestError      a folder is not what it should be        names folder and remedy
       VideoError         this video cannot be read                becomes a reject_reason
+      FetchError         an address gives no file             becomes a reject_reason
+        OverTotalBytesError  the run may hold no more bytes       becomes a reject_reason
       SourceError        a platform or archive cannot be read     names the place
         QuotaExhaustedError  today's requests are used up         names when more come
       WeightsError       a detector's file is missing or wrong    names file, origin and remedy
@@ -50,6 +52,26 @@ class TooLargeError(VideoError):
     def reject_reason(self) -> str:
         """The same reason as that of a video that outgrew its memory."""
         return "too_large"
+
+
+class FetchError(Hashtag2ActionError):
+    """An address gives no file; its message becomes the row's reject reason, and names no one."""
+
+    exit_code = 3
+
+    @property
+    def reject_reason(self) -> str:
+        """What the row leaves with."""
+        return f"fetch:{self}"
+
+
+class OverTotalBytesError(FetchError):
+    """The bytes a run may hold are used up."""
+
+    @property
+    def reject_reason(self) -> str:
+        """What the row leaves with."""
+        return "over_total_bytes"
 
 
 class SourceError(Hashtag2ActionError):

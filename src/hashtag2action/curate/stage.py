@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hashtag2action.config import Config
-from hashtag2action.errors import VideoError
+from hashtag2action.errors import FetchError, VideoError
 from hashtag2action.records import REJECT_REASON, check
 
 Transform = Callable[[pa.Table], pa.Table]
@@ -58,15 +58,15 @@ class Stage(Config, ABC):
 
 
 def per_row(function: Callable[[Row], Result], row: Row) -> tuple[Result | None, str | None]:
-    """Visit one row that opens a video; the one place where a VideoError becomes data.
+    """Visit one row that brings or opens a video; the one place where its errors become data.
 
     Returns:
-        The function's result and None, or None and the reject reason `unreadable:<why>`, or
-        `too_large`.
+        The function's result and None, or None and the reject reason: `unreadable:<why>` or
+        `too_large` for what a file holds, `fetch:<why>` for what kept it from coming.
     """
     try:
         return function(row), None
-    except VideoError as error:
+    except (VideoError, FetchError) as error:
         return None, error.reject_reason
 
 
