@@ -113,6 +113,8 @@ CLIP = pa.schema(
         _column("dark_fraction", pa.float32(), "Share of the inner picture that is clipped dark."),
         _column("bright_fraction", pa.float32(), "Share that is clipped bright."),
         _column("sharpness", pa.float32(), "Variance of the Laplacian at 360 px, inside the bars."),
+        _column("unsafe_score", pa.float32(), "Highest safety score of a frame; null: unseen."),
+        _column("unsafe_mean_score", pa.float32(), "Mean safety score over sampled frames."),
         _column(
             "fingerprints",
             pa.binary(),

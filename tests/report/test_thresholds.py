@@ -1,4 +1,7 @@
+from collections.abc import Callable
 from pathlib import Path
+
+import pyarrow as pa
 
 from hashtag2action.report.thresholds import histograms
 
@@ -35,3 +38,15 @@ def test_a_bound_of_zero_has_no_histogram(curation: Path):
 
 def test_a_folder_without_stages_has_none(tmp_path: Path):
     assert histograms(tmp_path) == []
+
+
+def test_a_measure_with_no_threshold_is_drawn_so_that_one_can_be_chosen(
+    tmp_path: Path, write_stage: Callable[..., None]
+):
+    columns = ("crop_left", "crop_right", "crop_top", "crop_bottom")
+    kept = pa.table({name: pa.array([0.0, 0.1, None], pa.float32()) for name in columns})
+    write_stage(tmp_path / "04-select_clips", {"min_sharpness": None}, kept, 3)
+    (drawn,) = histograms(tmp_path)
+    assert drawn.measure.column == "inner_fraction"
+    assert drawn.sentences == ("no threshold is set; min_inner_fraction would",)
+    assert "2 kept" in drawn.chart

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hashtag2action.curate.select_clips import inner_fraction
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -23,6 +25,8 @@ class Measure:
     rejects_above: str = ""
     """Name of the setting above which rows are rejected."""
     is_logarithmic: bool = False
+    is_shown_unbound: bool = False
+    """Whether the histogram is drawn where no threshold is set, so that one can be chosen."""
 
 
 DERIVED: dict[str, tuple[tuple[str, ...], Callable[[pa.Table], pa.ChunkedArray]]] = {
@@ -38,6 +42,10 @@ DERIVED: dict[str, tuple[tuple[str, ...], Callable[[pa.Table], pa.ChunkedArray]]
         ("cut_score", "opening_transition"),
         lambda table: table.filter(pc.equal(table["opening_transition"], "dissolve"))["cut_score"],
     ),
+    "inner_fraction": (
+        ("crop_left", "crop_right", "crop_top", "crop_bottom"),
+        inner_fraction,
+    ),
     "decoded_fraction": (
         ("num_frames_seen", "num_frames_promised"),
         lambda table: pc.divide(
@@ -46,6 +54,22 @@ DERIVED: dict[str, tuple[tuple[str, ...], Callable[[pa.Table], pa.ChunkedArray]]
     ),
 }
 """Measures made here of columns: the columns, and how."""
+
+
+def _selected(
+    column: str,
+    title: str,
+    unit: str,
+    *,
+    below: str = "",
+    above: str = "",
+    is_logarithmic: bool = False,
+) -> Measure:
+    """Return a measure of the clips that `select_clips` may bound, drawn in any case."""
+    return Measure(
+        "select_clips", column, title, unit, below, above, is_logarithmic, is_shown_unbound=True
+    )
+
 
 MEASURES = (
     Measure(
@@ -128,6 +152,56 @@ MEASURES = (
         title="Black frames",
         unit="share of the clip",
         rejects_above="max_black_fraction",
+    ),
+    _selected(
+        "photo_fraction",
+        "Steps in which one picture is panned or zoomed",
+        "share of the clip",
+        above="max_photo_fraction",
+    ),
+    _selected(
+        "drawn_score",
+        "Drawn, not filmed",
+        "share of even fields of one color",
+        above="max_drawn_score",
+    ),
+    _selected(
+        "subject_motion",
+        "Motion of the subject",
+        "shorter sides per second",
+        below="min_subject_motion",
+    ),
+    _selected(
+        "camera_motion",
+        "Motion of the camera",
+        "shorter sides per second",
+        above="max_camera_motion",
+    ),
+    _selected(
+        "overlay_fraction",
+        "Text and stickers",
+        "share of the picture",
+        above="max_overlay_fraction",
+    ),
+    _selected(
+        "inner_fraction",
+        "Picture inside its bars",
+        "share of the frame",
+        below="min_inner_fraction",
+    ),
+    _selected(
+        "sharpness",
+        "Sharpness",
+        "variance of the Laplacian",
+        below="min_sharpness",
+        is_logarithmic=True,
+    ),
+    _selected("dark_fraction", "Clipped dark", "share of the picture", above="max_dark_fraction"),
+    _selected(
+        "bright_fraction", "Clipped bright", "share of the picture", above="max_bright_fraction"
+    ),
+    _selected(
+        "unsafe_score", "Safety score", "highest of a frame, 0 to 1", above="max_unsafe_score"
     ),
     # A small distance makes a duplicate: here the largest distance rejects what lies below it.
     Measure(

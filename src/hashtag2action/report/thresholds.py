@@ -1,4 +1,4 @@
-"""The histogram behind each threshold of a curation run."""
+"""The histogram behind each threshold of a curation run, set or still to be chosen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from hashtag2action.report.measures import DERIVED, MEASURES, Measure
 from hashtag2action.report.svg import short
 from hashtag2action.report.tables import numbers, read_table, stage_settings
 
+_UNSET = "no threshold is set; {} would"
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -25,11 +27,11 @@ class Histogram:
 
 
 def histograms(run: Path, measures: Sequence[Measure] = MEASURES) -> list[Histogram]:
-    """Draw the histogram behind each threshold that a curation run has set and measured."""
+    """Draw the histogram behind each threshold that a run has measured and set, or may set."""
     drawn = []
     for measure in measures:
         bounds = _bounds(measure, stage_settings(run, measure.stage))
-        if not bounds:
+        if not bounds and not measure.is_shown_unbound:
             continue
         kept, rejected = (_values(run, measure, side) for side in ("kept", "rejected"))
         if not kept and not rejected:
@@ -44,7 +46,11 @@ def histograms(run: Path, measures: Sequence[Measure] = MEASURES) -> list[Histog
             "rejected": here,
         }
         chart = histogram(groups, bounds, label, is_logarithmic=measure.is_logarithmic)
-        sentences = tuple(_sentence(bound, [*kept, *rejected]) for bound in bounds)
+        if not chart:
+            continue
+        sentences = tuple(_sentence(bound, [*kept, *rejected]) for bound in bounds) or (
+            _UNSET.format(*filter(None, (measure.rejects_below, measure.rejects_above))),
+        )
         drawn.append(Histogram(measure, chart, sentences))
     return drawn
 
