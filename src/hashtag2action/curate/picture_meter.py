@@ -23,6 +23,7 @@ _LEAST_SIDE_PX = 48  # of what lies inside the bars; chosen: four fields of the 
 _PAIR_S = 0.1  # chosen: the flow of a fast hand is still found
 _FIRST_S = (FIRST_SAMPLE_S, 0.6)  # chosen: two pictures of every scene of a second
 _NUM_PICTURES = 3  # chosen: text that stays for two steps was put there
+_STEP_S = 0.45  # chosen: somebody who stands still for half a second does so for longer
 _PHOTO_LEFTOVER = 0.12  # chosen: persons of real footage leave 0.14 or more, slides 0.13 or less
 _MARK_CAMERA = 0.02  # shorter sides a second; chosen: two pixels from picture to picture
 _PHOTO_SUBJECT = 0.15  # shorter sides a second; chosen: what the flow of a slide errs by at most
@@ -57,7 +58,7 @@ class _Pair:
 
 @dataclass(frozen=True)
 class _Step:
-    """Whether one sample to the next looks like one photograph."""
+    """Whether two pictures look like one photograph."""
 
     time_s: float
     end_s: float
@@ -80,6 +81,7 @@ class PictureMeter(Meter):
         self._strokes: deque[Strokes] = deque(maxlen=_NUM_PICTURES)
         self._last_s = 0.0
         self._waits_for_pair = False
+        self._waits_for_step = False
         self._crop = WHOLE
         self._looks: list[_Look] = []
         self._pairs: list[_Pair] = []
@@ -90,9 +92,11 @@ class PictureMeter(Meter):
         if sight.is_abrupt:
             self._forget()
         # Half a millisecond of slack, as in `Pace`.
-        if self._waits_for_pair and sight.time_s >= self._last_s + _PAIR_S - 5e-4:
-            self._waits_for_pair = False
+        since_s = sight.time_s - self._last_s + 5e-4
+        if self._waits_for_pair and since_s >= _PAIR_S:
             self._pair(sight)
+        elif self._waits_for_step and since_s >= _STEP_S:
+            self._step(sight)
         if self._pace.is_due(sight.time_s, is_abrupt=sight.is_abrupt):
             self._look(sight)
 
@@ -100,16 +104,29 @@ class PictureMeter(Meter):
         self._pictures.clear()
         self._profiles.clear()
         self._strokes.clear()
-        self._waits_for_pair = False
+        self._waits_for_pair = self._waits_for_step = False
 
     def _pair(self, sight: Sight) -> None:
-        _, picture = self._seen(sight)
-        before, after = (_small(self._crop.cut(one)) for one in (self._pictures[-1], picture))
+        self._waits_for_pair = False
+        before, after = self._small_pair(sight)
         split = split_motion(before, after)
-        scale = min(after.shape) * (sight.time_s - self._last_s)
-        self._pairs.append(
-            _Pair(self._last_s, sight.time_s, split.camera_px / scale, split.subject_px / scale)
-        )
+        scale = FLOW_SIDE_PX * (sight.time_s - self._last_s)
+        subject = split.subject_px / scale
+        self._pairs.append(_Pair(self._last_s, sight.time_s, split.camera_px / scale, subject))
+        # Where somebody moves at once there is no need to wait for it.
+        self._waits_for_step = subject <= _PHOTO_SUBJECT
+        if not self._waits_for_step:
+            self._steps.append(_Step(self._last_s, sight.time_s, is_photo=False))
+
+    def _step(self, sight: Sight) -> None:
+        self._waits_for_step = False
+        is_photo = leftover(*self._small_pair(sight)) <= _PHOTO_LEFTOVER
+        self._steps.append(_Step(self._last_s, sight.time_s, is_photo))
+
+    def _small_pair(self, sight: Sight) -> tuple[np.ndarray, np.ndarray]:
+        """Return the last picture looked at and this one, inside the bars, small."""
+        _, picture = self._seen(sight)
+        return _small(self._crop.cut(self._pictures[-1])), _small(self._crop.cut(picture))
 
     def _seen(self, sight: Sight) -> tuple[np.ndarray, np.ndarray]:
         whole = upright(sight.frame.luma(), self._rotation_deg)
@@ -130,10 +147,9 @@ class PictureMeter(Meter):
         if len(self._pictures) > 1:
             crop = find_crop(tuple(self._pictures), tuple(self._profiles))
             self._crop = crop if min(crop.cut(picture).shape) >= _LEAST_SIDE_PX else WHOLE
-            self._steps.append(_Step(self._last_s, sight.time_s, self._is_photo()))
             self._looks.append(self._look_at(sight.time_s, whole, picture))
         self._last_s = sight.time_s
-        self._waits_for_pair = True
+        self._waits_for_pair, self._waits_for_step = True, False
 
     def _look_at(self, time_s: float, whole: np.ndarray, picture: np.ndarray) -> _Look:
         inner = self._crop.cut(picture)
@@ -148,15 +164,6 @@ class PictureMeter(Meter):
             bright=bright,
             sharpness=sharpness(self._crop.cut(whole)),
         )
-
-    def _is_photo(self) -> bool:
-        """Whether the last two pictures are one, moved as a whole."""
-        is_known = self._pairs and self._pairs[-1].time_s == self._last_s
-        if is_known and self._pairs[-1].subject > _PHOTO_SUBJECT:
-            return False
-        before, after = (_small(self._crop.cut(one)) for one in list(self._pictures)[-2:])
-        camera = split_motion(before, after).camera
-        return leftover(before, after, camera) <= _PHOTO_LEFTOVER
 
     def _overlay(self) -> float:
         covered = text_mask(self._pictures[-1], self._strokes)

@@ -21,6 +21,8 @@ _ROUNDS = 4
 _PRIOR = np.diag([1e-3, 1e-3, 2.0, 2.0])
 _FIELD_PX = 7  # chosen: a hand at arm's length
 _EVEN_LEVELS = 8.0  # gray levels; chosen: an even field moves by a codec's noise
+_REFINEMENTS = 3
+_SURELY_PHOTO, _SURELY_NONE = 0.1, 0.6  # chosen: more fits would change no verdict
 _MARGIN_PX = 4  # what comes in at the edges was not there before
 
 
@@ -128,7 +130,7 @@ def _mean_of_largest(values: np.ndarray) -> float:
     return float(np.partition(values, first)[first:].mean())
 
 
-def leftover(before: np.ndarray, after: np.ndarray, camera: np.ndarray) -> float:
+def leftover(before: np.ndarray, after: np.ndarray) -> float:
     """Return how much of the change between two pictures no camera explains.
 
     One still picture that is panned or zoomed gives next to nothing, however it goes; somebody who
@@ -136,12 +138,23 @@ def leftover(before: np.ndarray, after: np.ndarray, camera: np.ndarray) -> float
     the camera says, by what there is in the place to change, in the fields where it is largest.
 
     Args:
-        before: Luma, uint8 (h, w), at least 24 pixels high and wide.
-        after: Luma of the same size, later.
-        camera: What `split_motion` says of the two.
+        before: Luma, uint8 (h, w), `FLOW_SIDE_PX` on the shorter side.
+        after: Luma of the same size, later; half a second is enough for somebody to move.
     """
     height, width = after.shape
-    moved = cv2.warpAffine(before, camera, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    least, camera, moved = np.inf, np.eye(3), before
+    for _ in range(_REFINEMENTS):
+        # What one fit leaves of a long way is a short way to the next.
+        found = split_motion(moved, after).camera
+        camera = np.vstack([found, (0, 0, 1)]) @ camera
+        moved = cv2.warpAffine(before, camera[:2], (width, height), borderMode=cv2.BORDER_REPLICATE)
+        least = min(least, _change_left(moved, after))
+        if not _SURELY_PHOTO < least < _SURELY_NONE:
+            break
+    return least
+
+
+def _change_left(moved: np.ndarray, after: np.ndarray) -> float:
     inner = slice(_MARGIN_PX, -_MARGIN_PX), slice(_MARGIN_PX, -_MARGIN_PX)
     cross = np.ones((3, 3), np.uint8)
     room = cv2.subtract(cv2.dilate(after, cross), cv2.erode(after, cross))
