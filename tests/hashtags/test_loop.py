@@ -7,7 +7,8 @@ import pytest
 from hashtag2action.errors import QuotaExhaustedError
 from hashtag2action.hashtags.budget import Budget
 from hashtag2action.hashtags.forms import Candidate
-from hashtag2action.hashtags.loop import MiningLoop, Round
+from hashtag2action.hashtags.loop import MiningLoop
+from hashtag2action.hashtags.rounds import Round
 from hashtag2action.hashtags.verdicts import Thresholds
 from hashtag2action.sources.query import Page, QueryCell
 
@@ -19,6 +20,7 @@ class Shelf:
     """A platform in memory: tag -> posts a day, usable share, tags beside."""
 
     platform = "shelf"
+    max_hashtags = 1
 
     def __init__(self, tags: dict[str, tuple[int, float, list[str]]], quota: int = 10_000) -> None:
         self.tags = tags
@@ -158,3 +160,35 @@ def test_unknown_verdicts_teach_nothing() -> None:
 def test_days_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="is after last_day"):
         Budget(first_day=LAST, last_day=FIRST)
+
+
+class Hall(Shelf):
+    """A shelf that can be asked for many tags at once."""
+
+    max_hashtags = 100
+
+    def _rows(self, cell: QueryCell) -> list[dict[str, Any]]:
+        rows = [
+            row
+            for tag in cell.hashtags
+            for row in Shelf._rows(self, QueryCell(tag, cell.region, cell.start_day, cell.end_day))
+        ]
+        return sorted(rows, key=lambda row: -row["created_unix_s"])
+
+
+def test_tags_that_nobody_uses_cost_few_requests() -> None:
+    names = [f"idle{number}" for number in range(60)]
+    shelf = Hall({"pure": (10, 0.9, []), "rare": (1, 0.9, [])})
+    loop = MiningLoop(budget(), shelf, judge, pool(*names, "pure", "rare"), Thresholds())
+    rounds = list(loop.rounds())
+    assert sum(done.num_roll_calls for done in rounds) <= 6
+    assert {tag for tag, why in loop.closed.items() if why == "idle"} == set(names)
+    assert all(cell.hashtag in {"pure", "rare"} for cell in shelf.asked if not cell.also)
+    assert {row["asked_hashtag"] for row in loop.gathered.rows.values()} == {"pure", "rare"}
+
+
+def test_regions_are_asked_one_by_one_and_call_no_roll() -> None:
+    shelf = Hall({"pure": (10, 0.9, [])})
+    loop = MiningLoop(budget(regions=("DE",)), shelf, judge, pool("pure", "idle"), Thresholds())
+    list(loop.rounds())
+    assert all(cell.region == "DE" and not cell.also for cell in shelf.asked)

@@ -11,7 +11,7 @@ DAY = date(2026, 3, 1)
 
 def test_request_is_spelled_as_the_platform_documents_it() -> None:
     request = VideoRequest(
-        query=tagged("yoga", "DE", ("SHORT", "MID")), start_day=DAY, end_day=date(2026, 3, 30)
+        query=tagged(("yoga",), "DE", ("SHORT", "MID")), start_day=DAY, end_day=date(2026, 3, 30)
     )
     assert request.body() == {
         "query": {
@@ -57,7 +57,7 @@ def test_query_needs_a_condition_and_a_window_of_at_most_30_days() -> None:
         Query()
     for end_day in (date(2026, 2, 28), date(2026, 3, 31)):
         with pytest.raises(ValidationError, match="1 to 30 days"):
-            VideoRequest(query=tagged("yoga", None), start_day=DAY, end_day=end_day)
+            VideoRequest(query=tagged(("yoga",), None), start_day=DAY, end_day=end_day)
         with pytest.raises(ValueError, match="1 to 30 days"):
             QueryCell("yoga", None, DAY, end_day)
     with pytest.raises(ValueError, match="two capital letters"):

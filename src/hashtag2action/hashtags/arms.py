@@ -72,6 +72,9 @@ class Arm:
     num_rows: int = 0
     num_new: int = 0
     num_days_read: int = 0
+    num_rows_called: int = 0
+    days_called: float = 0.0
+    """What answers for many tags at once showed of this one, and the days they covered."""
     fullness: Share = field(default_factory=Share)
     """Rows of first pages, as shares of a full page."""
     newness: Share = field(default_factory=Share)
@@ -113,7 +116,7 @@ class Arm:
     def posts_per_day(self) -> float:
         """Return the tag's posts a day, those expected behind the open pages among them."""
         if not self.num_days_read:
-            return 0.0
+            return self.num_rows_called / self.days_called if self.days_called else 0.0
         to_come = sum(opened.rows_left() for opened in self.open_cells if opened.num_rows)
         return (self.num_rows + to_come) / self.num_days_read
 
@@ -133,13 +136,18 @@ class Arm:
         """Draw the rows the first page of a window may have; known once a window was read."""
         if not self.unopened or self.num_days_read:
             return self.mean_first_page(prior)
+        if self.days_called:
+            drawn = rng.gamma(self.num_rows_called + 0.5) / self.days_called
+            return min(drawn * self._longest_unopened(), ROWS_PER_PAGE)
         return ROWS_PER_PAGE * self.fullness.draw(prior, rng)
 
     def mean_first_page(self, prior: Share) -> float:
         """Return the rows expected of the first page of a window."""
         if not self.unopened:
             return 0.0
-        if self.num_days_read:
-            days = max((end - start).days + 1 for start, end in self.unopened)
-            return min(self.posts_per_day() * days, ROWS_PER_PAGE)
+        if self.num_days_read or self.days_called:
+            return min(self.posts_per_day() * self._longest_unopened(), ROWS_PER_PAGE)
         return ROWS_PER_PAGE * self.fullness.mean(prior)
+
+    def _longest_unopened(self) -> int:
+        return max((end - start).days + 1 for start, end in self.unopened)

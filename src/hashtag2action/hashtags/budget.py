@@ -28,6 +28,9 @@ class Budget(Config):
     """Share of a round's requests for tags that were never asked (chosen)."""
     floor_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Share of a round's requests for the groups and regions that have least (chosen)."""
+    tags_per_question: Annotated[int, Field(ge=1)] = 50
+    """Tags asked for together to see which are used at all, where the platform takes several and
+    no regions are given; 1 asks one by one (chosen: an answer has 100 rows to show them in)."""
     judged_per_page: Annotated[int, Field(ge=1)] = 20
     """Posts of each page that are curated to learn what a tag is worth (chosen)."""
     min_beside_posts: Annotated[int, Field(ge=1)] = 5

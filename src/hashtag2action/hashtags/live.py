@@ -31,8 +31,9 @@ from hashtag2action.hashtags.counted import (
 )
 from hashtag2action.hashtags.evidence import tag_statistics
 from hashtag2action.hashtags.forms import Candidate
-from hashtag2action.hashtags.loop import Judge, MiningLoop, Round
+from hashtag2action.hashtags.loop import Judge, MiningLoop
 from hashtag2action.hashtags.posterior import Share
+from hashtag2action.hashtags.rounds import Round
 from hashtag2action.manifest import Manifest, write_json
 from hashtag2action.records import POST, REJECT_REASON
 from hashtag2action.sources.query import SearchSource

@@ -4,8 +4,9 @@ Every request goes to the arm (tag, region, window of days) with the largest dra
 
     rows of the next page x share of them that is new x share of those that is usable
 
-each factor drawn from what is believed of it (Thompson sampling). After a round a sample of the
-new posts is judged, tags are proposed from the posts, and spent arms are closed.
+each factor drawn from what is believed of it (Thompson sampling). Before a tag is asked by itself,
+a roll call of many tags at once says whether anybody uses it. After a round a sample of the new
+posts is judged, tags are proposed from the posts, and spent arms are closed.
 
 State follows from the pages and the verdicts, which are both on disk: a run that was stopped walks
 through them again, unpaid, and goes on. What does not belong here: which tags are kept (verdicts).
@@ -14,18 +15,21 @@ through them again, unpaid, and goes on. What does not belong here: which tags a
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from hashtag2action.hashtags.arms import ROWS_PER_PAGE, Arm, OpenCell, Window, windows
+from hashtag2action.hashtags.beliefs import Beliefs, Bin
 from hashtag2action.hashtags.budget import Budget
 from hashtag2action.hashtags.forms import Candidate
 from hashtag2action.hashtags.gathered import Gathered, entropy
-from hashtag2action.hashtags.posterior import Share, prior_of
+from hashtag2action.hashtags.posterior import Share
+from hashtag2action.hashtags.roll_call import RollCall
+from hashtag2action.hashtags.rounds import Round
 from hashtag2action.hashtags.verdicts import Thresholds
-from hashtag2action.sources.query import PostSearch
+from hashtag2action.sources.query import Page, PostSearch
 
 logger = logging.getLogger(__name__)
 
@@ -37,41 +41,20 @@ The loop assumes that a sample of each round's posts is curated before the next 
 
 
 @dataclass
-class Round:
-    """What one round did, for the report."""
-
-    number: int
-    num_requests: int = 0
-    num_rows: int = 0
-    num_new: int = 0
-    num_judged: int = 0
-    num_usable: int = 0
-    opened: list[str] = field(default_factory=list)
-    closed: dict[str, str] = field(default_factory=dict)
-    proposed: list[str] = field(default_factory=list)
-    requests_by_hashtag: dict[str, int] = field(default_factory=dict)
-    entropy_groups: float = 0.0
-    entropy_regions: float = 0.0
-    entropy_languages: float = 0.0
-
-
-@dataclass
 class _Page:
     arm: Arm
     posts: list[str]
     """All readable posts of the page, those gathered before among them."""
+    num_judged: int
+    """How many of them are judged at most."""
 
 
-_BASE_YIELD = Share(1.0, 1.0)
-_BASE_FULL = Share(1.0, 1.0)
 _NEW = Share(4.0, 1.0)
-_PRIOR_STRENGTH = 4.0
-_MATE_STRENGTH = 8.0
+_VIEWS_SLACK = 4.0
+"""How much the views of a tag may be underrated from a few posts (chosen: views of posts differ by
+orders of magnitude)."""
 _LEAST_LEFT = 0.05
 """Share of the budget from which on certainty grows no more (chosen)."""
-_MAX_BESIDE = 10.0
-"""Trials that verdicts on posts of other tags count as, at most: those posts were not drawn from
-the tag's own."""
 
 
 class MiningLoop:
@@ -91,8 +74,7 @@ class MiningLoop:
         self.budget = budget
         self.gathered = Gathered()
         self.pool: dict[str, Candidate] = dict(pool)
-        self.yields: dict[str, Share] = {}
-        self.yields_beside: dict[str, Share] = {}
+        self.beliefs = Beliefs()
         self.verdicts: dict[str, bool] = {}
         self.closed: dict[str, str] = {}
         self.arms: dict[tuple[str, str | None], Arm] = {}
@@ -104,10 +86,13 @@ class MiningLoop:
         self._windows = windows(budget.first_day, budget.last_day, budget.window_days)
         self._window_worth: dict[Window, Share] = {}
         self._group_pages: Counter[tuple[str, Window]] = Counter()
-        self._group_yields: dict[str, Share] = {}
-        self._probes: dict[tuple[str, int], tuple[Share, Share]] = {}
+        self._views_called: Counter[str] = Counter()
         for tag in self.pool:
             self._add_arms(tag)
+        per_question = min(budget.tags_per_question, search.max_hashtags)
+        self._roll_call = RollCall(
+            list(self.pool), 1 if budget.regions else per_question, self._windows[0]
+        )
 
     def rounds(self) -> Iterator[Round]:
         """Spend the budget round by round.
@@ -132,8 +117,8 @@ class MiningLoop:
 
     def belief(self, tag: str) -> Share:
         """Return the yield of a tag: of its own posts, or of those it stood on beside others."""
-        own = self.yields.get(tag, Share())
-        return own if own.num_trials else self.yields_beside.get(tag, Share())
+        own = self.beliefs.yield_of(tag)
+        return own if own.num_trials else self.beliefs.yield_beside(tag)
 
     def arms_of(self, tag: str) -> list[Arm]:
         """Return the arms of a tag, one for each region; none for a tag that was no candidate."""
@@ -152,6 +137,9 @@ class MiningLoop:
         while report.num_requests < left:
             done = report.num_requests
             arm = None
+            if done < num_explore and not self._roll_call.is_over:
+                pages += self._call(report)
+                continue
             if done < num_explore:
                 arm = self._best([arm for arm in self._open() if self._is_promising(arm)], rng)
             elif done < num_explore + num_floor:
@@ -165,9 +153,8 @@ class MiningLoop:
         return pages
 
     def _open(self) -> list[Arm]:
-        return [
-            arm for arm in self.arms.values() if arm.hashtag not in self.closed and not arm.is_spent
-        ]
+        away = self._roll_call.waiting | self.closed.keys()
+        return [arm for arm in self.arms.values() if arm.hashtag not in away and not arm.is_spent]
 
     def _is_fresh(self, arm: Arm) -> bool:
         return all(one.num_pages == 0 for one in self.arms_of(arm.hashtag))
@@ -177,11 +164,11 @@ class MiningLoop:
 
     def _is_promising(self, arm: Arm) -> bool:
         """Whether a tag that was never asked may be worth keeping."""
-        if not self._is_fresh(arm) or self._is_known(arm):
+        if not self._is_fresh(arm) or self._is_known(arm) or not self._may_reach(arm):
             return False
         # What other groups gave says nothing against a group nobody asked.
-        mates = self._group_yields.get(self.pool[arm.hashtag].action_group, Share())
-        beside = self.yields_beside.get(arm.hashtag, Share())
+        mates = self.beliefs.yield_of_group(self._group(arm))
+        beside = self.beliefs.yield_beside(arm.hashtag)
         return mates.num_trials + beside.num_trials == 0 or self._is_good(arm)
 
     def _is_known(self, arm: Arm) -> bool:
@@ -189,13 +176,20 @@ class MiningLoop:
         beside = self.gathered.beside.get(arm.hashtag)
         if beside is None or beside.num_views < self._limits.min_views:
             return False
-        judged = self.yields_beside.get(arm.hashtag, Share()).num_trials
+        judged = self.beliefs.yield_beside(arm.hashtag).num_trials
         enough = judged >= self._limits.min_judged and beside.num_posts >= self._limits.min_posts
         return enough and len(beside.creators) >= self._limits.min_creators
 
+    def _may_reach(self, arm: Arm) -> bool:
+        """Whether what a roll call showed of a tag leaves room for the views it needs."""
+        if not arm.num_rows_called:
+            return True
+        days = (self.budget.last_day - self.budget.first_day).days + 1
+        views = self._views_called[arm.hashtag] / arm.num_rows_called
+        return _VIEWS_SLACK * arm.posts_per_day() * days * views >= self._limits.min_views
+
     def _is_good(self, arm: Arm) -> bool:
-        _, worth = self._priors(arm)
-        share = self.yields.get(arm.hashtag, Share()).mean(worth)
+        share = self.beliefs.yield_of(arm.hashtag).mean(self._yield_prior(arm))
         return share >= self.budget.promising_yield
 
     def _below_floor(self) -> list[Arm]:
@@ -217,11 +211,11 @@ class MiningLoop:
         return max(arms, key=lambda arm: self._drawn_gain(arm, rng))
 
     def _drawn_gain(self, arm: Arm, rng: np.random.Generator) -> float:
-        full, worth = self._priors(arm)
+        full = self.beliefs.full_prior(self._bin(arm))
         rows, _ = arm.expected_rows(arm.draw_first_page(full, rng))
-        new = arm.newness.mean(_NEW)
-        yields = self.yields.get(arm.hashtag, Share())
-        return rows * new * yields.draw(worth, rng, self._certainty())
+        own = self.beliefs.yield_of(arm.hashtag)
+        usable = own.draw(self._yield_prior(arm), rng, self._certainty())
+        return rows * arm.newness.mean(_NEW) * usable
 
     def _certainty(self) -> float:
         """Return how much nearer to their means shares are drawn, the less budget is left.
@@ -232,13 +226,17 @@ class MiningLoop:
         return 1.0 / max(left, _LEAST_LEFT)
 
     def _mean_gain(self, arm: Arm) -> float:
-        full, worth = self._priors(arm)
-        rows, _ = arm.expected_rows(arm.mean_first_page(full))
-        usable = self.yields.get(arm.hashtag, Share()).mean(worth)
+        rows, _ = arm.expected_rows(arm.mean_first_page(self.beliefs.full_prior(self._bin(arm))))
+        usable = self.beliefs.yield_of(arm.hashtag).mean(self._yield_prior(arm))
         return rows * arm.newness.mean(_NEW) * usable
 
-    def _bin(self, arm: Arm) -> tuple[str, int]:
-        """Return what is known of a tag before it is asked: its principle, and where it stood."""
+    def _group(self, arm: Arm) -> str:
+        return self.pool[arm.hashtag].action_group
+
+    def _yield_prior(self, arm: Arm) -> Share:
+        return self.beliefs.yield_prior(arm.hashtag, self._group(arm), self._bin(arm))
+
+    def _bin(self, arm: Arm) -> Bin:
         beside = self.gathered.beside.get(arm.hashtag)
         if beside is None:
             seen = 0
@@ -248,20 +246,6 @@ class MiningLoop:
         principle = self.pool[arm.hashtag].principles[0]
         return principle, min(int(np.log2(1 + seen)), 5)
 
-    def _priors(self, arm: Arm) -> tuple[Share, Share]:
-        full, worth = self._probes.get(self._bin(arm), (Share(), Share()))
-        beside = self.yields_beside.get(arm.hashtag, Share())
-        beside_weight = min(1.0, _MAX_BESIDE / max(beside.num_trials, 1.0))
-        near = Share(beside_weight * beside.hits, beside_weight * beside.misses)
-        mates = self._group_yields.get(self.pool[arm.hashtag].action_group, Share())
-        prior = prior_of([worth], _PRIOR_STRENGTH / 2, _BASE_YIELD)
-        mate = prior_of([mates], min(_MATE_STRENGTH, mates.num_trials / 4), prior)
-        prior = Share(prior.hits + mate.hits, prior.misses + mate.misses)
-        return (
-            prior_of([full], _PRIOR_STRENGTH / 2, _BASE_FULL),
-            Share(prior.hits + near.hits, prior.misses + near.misses),
-        )
-
     def _ask(self, arm: Arm, report: Round, rng: np.random.Generator) -> _Page:
         bin_before = self._bin(arm)
         if self._is_fresh(arm):
@@ -269,39 +253,66 @@ class MiningLoop:
         opened = self._cell_for(arm, rng)
         is_first_page, is_first_window = opened.num_rows == 0, arm.num_pages == 0
         page = self._search.next_page(opened.cell)
-        group = self.pool[arm.hashtag].action_group
-        new = self.gathered.add(page.rows, arm.hashtag, group, page.page_hash)
-        readable = [row for row in page.rows if row["post_id"] in self.gathered.rows]
+        new, readable = self._gather(page.rows, arm, page.page_hash)
         times = [row["created_unix_s"] for row in readable if row["created_unix_s"] is not None]
         arm.take(opened, times, len(new), page.is_last)
+        window = (opened.cell.start_day, opened.cell.end_day)
         if is_first_page:
             filled = min(len(page.rows) / ROWS_PER_PAGE, 1.0)
-            window = (opened.cell.start_day, opened.cell.end_day)
             self._window_worth.setdefault(window, Share()).add(filled, 1.0 - filled, 0.95)
             if is_first_window:
-                probed = self._probes.setdefault(bin_before, (Share(), Share()))
-                probed[0].add(filled, 1.0 - filled, 0.98)
-        self._group_pages[group, (opened.cell.start_day, opened.cell.end_day)] += 1
+                self.beliefs.add_first_page(bin_before, filled)
+        self._group_pages[self._group(arm), window] += 1
+        self._count(report, page, len(new))
+        by_tag = report.requests_by_hashtag
+        by_tag[arm.hashtag] = by_tag.get(arm.hashtag, 0) + page.cost
+        return _Page(arm, [row["post_id"] for row in readable], self.budget.judged_per_page)
+
+    def _call(self, report: Round) -> list[_Page]:
+        """Ask for many tags at once; returns their shares of the answer."""
+        page = self._search.next_page(self._roll_call.cell())
+        called = self._roll_call.take(page.rows, page.is_last)
+        pages, num_new = [], 0
+        for tag, rows in called.rows.items():
+            (arm,) = self.arms_of(tag)
+            new, readable = self._gather(rows, arm, page.page_hash)
+            arm.num_rows_called += len(readable)
+            arm.days_called += called.days
+            self._views_called[tag] += sum(row["num_views"] or 0 for row in readable)
+            num_new += len(new)
+            judged = -(-self.budget.judged_per_page * len(rows) // len(page.rows))
+            pages.append(_Page(arm, [row["post_id"] for row in readable], judged))
+        for tag in called.idle:
+            self.closed[tag] = report.closed[tag] = "idle"
+        report.num_roll_calls += page.cost
+        self._count(report, page, num_new)
+        return pages
+
+    def _gather(
+        self, rows: Sequence[dict[str, Any]], arm: Arm, page_hash: str
+    ) -> tuple[list[str], list[dict[str, Any]]]:
+        """Keep the posts of an arm; returns the new ones and the readable rows."""
+        new = self.gathered.add(rows, arm.hashtag, self._group(arm), page_hash)
         for post in new:
             self.num_by_region[self.gathered.rows[post].get("region") or ""] += 1
+        return new, [row for row in rows if row["post_id"] in self.gathered.rows]
+
+    def _count(self, report: Round, page: Page, num_new: int) -> None:
         self.num_spent += page.cost
         report.num_requests += page.cost
         report.num_rows += len(page.rows)
-        report.num_new += len(new)
-        by_tag = report.requests_by_hashtag
-        by_tag[arm.hashtag] = by_tag.get(arm.hashtag, 0) + page.cost
-        return _Page(arm, [row["post_id"] for row in readable])
+        report.num_new += num_new
 
     def _cell_for(self, arm: Arm, rng: np.random.Generator) -> OpenCell:
         """Return the cell of an arm's best next page: an open one, or a window now opened.
 
         The window is drawn: a full one, and one least read by the group's other tags.
         """
-        full, _ = self._priors(arm)
+        full = self.beliefs.full_prior(self._bin(arm))
         _, opened = arm.expected_rows(arm.mean_first_page(full))
         if opened is not None:
             return opened
-        group = self.pool[arm.hashtag].action_group
+        group = self._group(arm)
         drawn = [
             self._window_worth.get(window, Share()).draw(Share(1.0, 1.0), rng)
             / (1 + self._group_pages[group, window])
@@ -313,7 +324,7 @@ class MiningLoop:
         """Have a sample of the posts of each page judged; what was judged before costs nothing."""
         samples: list[tuple[Arm, list[str]]] = []
         for page in pages:
-            num = min(self.budget.judged_per_page, len(page.posts))
+            num = min(page.num_judged, len(page.posts))
             places = sorted(rng.choice(len(page.posts), num, replace=False)) if num else ()
             samples.append((page.arm, [page.posts[place] for place in places]))
         asked = dict.fromkeys(post for _, posts in samples for post in posts)
@@ -326,12 +337,9 @@ class MiningLoop:
         for arm, posts in samples:
             known = [post for post in posts if post in self.verdicts]
             hits = float(sum(self.verdicts[post] for post in known))
-            misses = len(known) - hits
-            self.yields.setdefault(arm.hashtag, Share()).add(hits, misses)
-            group = self.pool[arm.hashtag].action_group
-            self._group_yields.setdefault(group, Share()).add(hits, misses)
-            kind = self._probes.setdefault(self._bin(arm), (Share(), Share()))
-            kind[1].add(hits, misses, 0.99)
+            self.beliefs.add_verdicts(
+                arm.hashtag, self._group(arm), self._bin(arm), hits, len(known) - hits
+            )
         report.num_judged = len(fresh)
         report.num_usable = sum(found.get(post, False) for post in fresh)
 
@@ -340,8 +348,7 @@ class MiningLoop:
         self.num_usable_by_group[row["action_group"]] += int(is_usable)
         for tag in row["hashtags"]:
             if tag != row["asked_hashtag"]:
-                share = self.yields_beside.setdefault(tag, Share())
-                share.add(float(is_usable), 1.0 - is_usable)
+                self.beliefs.add_beside(tag, is_usable)
 
     def _propose(self, report: Round) -> None:
         """Add tags that stand beside an action group more than by chance, by several creators."""

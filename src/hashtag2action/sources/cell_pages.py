@@ -40,4 +40,5 @@ class CellPages:
 def cell_key(platform: str, cell: QueryCell, *settings: object) -> str:
     """Return the key that a cell's answers are kept under."""
     days = (cell.start_day.isoformat(), cell.end_day.isoformat())
-    return key_of(platform, cell.hashtag, cell.region, *days, *settings)
+    also = [list(cell.also)] if cell.also else []
+    return key_of(platform, cell.hashtag, cell.region, *days, *settings, *also)

@@ -23,7 +23,9 @@ Source: TikTok Research API, video query: end_date at most 30 days after start_d
 
 @dataclass(frozen=True, order=True)
 class QueryCell:
-    """One question to a platform: a tag, where, and a window of days (UTC, both inclusive).
+    """One question to a platform: tags, where, and a window of days (UTC, both inclusive).
+
+    A post that carries any of the tags is an answer.
 
     Raises:
         ValueError: The tag is empty, the region is no country code, or the window is empty or
@@ -34,9 +36,11 @@ class QueryCell:
     region: str | None
     start_day: date
     end_day: date
+    also: tuple[str, ...] = ()
+    """Further tags, where the platform takes several: `PostSearch.max_hashtags`."""
 
     def __post_init__(self) -> None:
-        if not self.hashtag:
+        if not all(self.hashtags):
             raise ValueError("a cell needs a tag")
         if self.region is not None and not re.fullmatch(r"[A-Z]{2}", self.region):
             raise ValueError(f"a region is two capital letters, found {self.region!r}")
@@ -44,6 +48,11 @@ class QueryCell:
             raise ValueError(
                 f"a window has 1 to {MAX_DAYS} days, found {self.start_day} to {self.end_day}"
             )
+
+    @property
+    def hashtags(self) -> tuple[str, ...]:
+        """All tags, in the order they are named."""
+        return (self.hashtag, *self.also)
 
     @property
     def num_days(self) -> int:
@@ -80,6 +89,8 @@ class PostSearch(Protocol):
     """An open search: one process, one folder of answers, one quota."""
 
     platform: str
+    max_hashtags: int
+    """Most tags of one cell."""
 
     def requests_left(self) -> int:
         """Return how many requests today's quota still pays for."""

@@ -19,7 +19,7 @@ from hashtag2action.sources.page_store import PageStore
 from hashtag2action.sources.paid_client import Clock, PaidClient, SystemClock
 from hashtag2action.sources.post_rows import RESEARCH_API_COLUMNS, RowReader
 from hashtag2action.sources.query import Page, QueryCell
-from hashtag2action.sources.research_query import VideoLength, tagged
+from hashtag2action.sources.research_query import MAX_COUNT, VideoLength, tagged
 from hashtag2action.sources.research_recheck import WITHDRAWN, recheck
 from hashtag2action.sources.research_transport import ResearchTransport, secret_from
 from hashtag2action.sources.research_windows import WindowWalk
@@ -77,6 +77,8 @@ class ResearchSearch:
     """An open search of the Research API; see `PostSearch`."""
 
     platform = "tiktok"
+    max_hashtags = MAX_COUNT
+    """Source: the specification states no limit for a list; this one is chosen."""
 
     def __init__(self, config: ResearchApi, folder: Path, clock: Clock) -> None:
         key = secret_from(config.client_key_variable)
@@ -150,7 +152,7 @@ class ResearchSearch:
     def _walk(self, cell: QueryCell) -> Iterator[Page]:
         config = self._config
         key = cell_key(self.platform, cell, config.video_lengths, config.salt)
-        query = tagged(cell.hashtag, cell.region, config.video_lengths)
+        query = tagged(cell.hashtags, cell.region, config.video_lengths)
         walk = WindowWalk(query, cell.start_day, cell.end_day)
         seen: set[str] = set()
         number = place = cost = num_requests = 0

@@ -122,9 +122,12 @@ class VideoRequest(Config):
         return body
 
 
-def tagged(hashtag: str, region: str | None, lengths: tuple[VideoLength, ...] = ()) -> Query:
-    """Ask for posts with a tag, where given in one region and of some lengths."""
-    conditions = [Condition(operation="EQ", field_name="hashtag_name", field_values=(hashtag,))]
+def tagged(
+    hashtags: tuple[str, ...], region: str | None, lengths: tuple[VideoLength, ...] = ()
+) -> Query:
+    """Ask for posts with any of some tags, where given in one region and of some lengths."""
+    operation = "EQ" if len(hashtags) == 1 else "IN"
+    conditions = [Condition(operation=operation, field_name="hashtag_name", field_values=hashtags)]
     if region is not None:
         conditions.append(
             Condition(operation="EQ", field_name="region_code", field_values=(region,))

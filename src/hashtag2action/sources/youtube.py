@@ -89,6 +89,7 @@ class YouTubeSearch:
     """An open search of the Data API; see `PostSearch`."""
 
     platform = "youtube"
+    max_hashtags = 1
 
     def __init__(self, config: YouTube, folder: Path, clock: Clock) -> None:
         key = secret_from(config.api_key_variable)
