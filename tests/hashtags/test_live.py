@@ -39,6 +39,7 @@ def run(world: SimulatedPlatform, url: str, out: Path, stop_after: int = 10_000)
         groups=dict.fromkeys(HEADS_HERE, ()),
         use_shipped_taxonomy=False,
         min_creators=10,
+        generic_creators=10,
         min_views=1_000_000,
         budget=Budget(
             num_requests=80,

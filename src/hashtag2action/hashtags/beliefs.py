@@ -12,6 +12,10 @@ _BASE_YIELD = Share(1.0, 1.0)
 _BASE_FULL = Share(1.0, 1.0)
 _PRIOR_STRENGTH = 4.0
 _MATE_STRENGTH = 8.0
+_MAX_JUDGED = 60
+"""Posts of a tag that are judged at most because its verdict is not sure (chosen)."""
+_SURE = 0.95
+"""Probability of a verdict from which on it is sure (chosen)."""
 _MAX_BESIDE = 10.0
 """Trials that verdicts on posts of other tags count as, at most: those posts were not drawn from
 the tag's own."""
@@ -41,6 +45,15 @@ class Beliefs:
     def yield_of_group(self, group: str) -> Share:
         """Return the trials of a group's posts."""
         return self.groups.get(group, Share())
+
+    def unsure(self, min_yield: float, min_judged: int) -> list[str]:
+        """Return the tags that may lie on either side of a yield, and were not judged much yet."""
+        return [
+            tag
+            for tag, own in self.own.items()
+            if min_judged <= own.num_trials < _MAX_JUDGED
+            and 1 - _SURE < own.above(min_yield, _BASE_YIELD) < _SURE
+        ]
 
     def add_verdicts(self, tag: str, group: str, bin_: Bin, hits: float, misses: float) -> None:
         """Count verdicts on the tag's own posts."""

@@ -15,7 +15,6 @@ through them again, unpaid, and goes on. What does not belong here: which tags a
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from hashtag2action.hashtags.forms import Candidate
 from hashtag2action.hashtags.gathered import Gathered, entropy
 from hashtag2action.hashtags.posterior import Share
 from hashtag2action.hashtags.roll_call import RollCall
-from hashtag2action.hashtags.rounds import Round
+from hashtag2action.hashtags.rounds import AskedPage, Round
 from hashtag2action.hashtags.verdicts import Thresholds
 from hashtag2action.sources.query import Page, PostSearch
 
@@ -40,19 +39,7 @@ The loop assumes that a sample of each round's posts is curated before the next 
 """
 
 
-@dataclass
-class _Page:
-    arm: Arm
-    posts: list[str]
-    """All readable posts of the page, those gathered before among them."""
-    num_judged: int
-    """How many of them are judged at most."""
-
-
 _NEW = Share(4.0, 1.0)
-_VIEWS_SLACK = 4.0
-"""How much the views of a tag may be underrated from a few posts (chosen: views of posts differ by
-orders of magnitude)."""
 _LEAST_LEFT = 0.05
 """Share of the budget from which on certainty grows no more (chosen)."""
 
@@ -86,7 +73,7 @@ class MiningLoop:
         self._windows = windows(budget.first_day, budget.last_day, budget.window_days)
         self._window_worth: dict[Window, Share] = {}
         self._group_pages: Counter[tuple[str, Window]] = Counter()
-        self._views_called: Counter[str] = Counter()
+        self._posts_of: dict[str, list[str]] = {}
         for tag in self.pool:
             self._add_arms(tag)
         per_question = min(budget.tags_per_question, search.max_hashtags)
@@ -117,8 +104,9 @@ class MiningLoop:
 
     def belief(self, tag: str) -> Share:
         """Return the yield of a tag: of its own posts, or of those it stood on beside others."""
-        own = self.beliefs.yield_of(tag)
-        return own if own.num_trials else self.beliefs.yield_beside(tag)
+        own, beside = self.beliefs.yield_of(tag), self.beliefs.yield_beside(tag)
+        is_enough = own.num_trials >= min(self._limits.min_judged, beside.num_trials)
+        return own if own.num_trials and is_enough else beside
 
     def arms_of(self, tag: str) -> list[Arm]:
         """Return the arms of a tag, one for each region; none for a tag that was no candidate."""
@@ -129,7 +117,7 @@ class MiningLoop:
         for region in self.budget.regions or (None,):
             self.arms[tag, region] = Arm(tag, region, list(self._windows))
 
-    def _spend(self, report: Round, rng: np.random.Generator) -> list[_Page]:
+    def _spend(self, report: Round, rng: np.random.Generator) -> list[AskedPage]:
         pages = []
         left = min(self.budget.requests_per_round, self.budget.num_requests - self.num_spent)
         num_explore = round(self.budget.explore_share * left)
@@ -166,10 +154,10 @@ class MiningLoop:
         """Whether a tag that was never asked may be worth keeping."""
         if not self._is_fresh(arm) or self._is_known(arm) or not self._may_reach(arm):
             return False
-        # What other groups gave says nothing against a group nobody asked.
-        mates = self.beliefs.yield_of_group(self._group(arm))
-        beside = self.beliefs.yield_beside(arm.hashtag)
-        return mates.num_trials + beside.num_trials == 0 or self._is_good(arm)
+        # What other groups gave says nothing against a group of which few posts were judged.
+        mates = self.beliefs.yield_of_group(self._group(arm)).num_trials
+        beside = self.beliefs.yield_beside(arm.hashtag).num_trials
+        return mates + beside < self._limits.min_judged or self._is_good(arm)
 
     def _is_known(self, arm: Arm) -> bool:
         """Whether posts of other tags show enough of a tag to judge it without asking."""
@@ -185,8 +173,8 @@ class MiningLoop:
         if not arm.num_rows_called:
             return True
         days = (self.budget.last_day - self.budget.first_day).days + 1
-        views = self._views_called[arm.hashtag] / arm.num_rows_called
-        return _VIEWS_SLACK * arm.posts_per_day() * days * views >= self._limits.min_views
+        num_posts = arm.posts_per_day() * days
+        return self._roll_call.views_of(arm.hashtag, num_posts) >= self._limits.min_views
 
     def _is_good(self, arm: Arm) -> bool:
         share = self.beliefs.yield_of(arm.hashtag).mean(self._yield_prior(arm))
@@ -246,7 +234,7 @@ class MiningLoop:
         principle = self.pool[arm.hashtag].principles[0]
         return principle, min(int(np.log2(1 + seen)), 5)
 
-    def _ask(self, arm: Arm, report: Round, rng: np.random.Generator) -> _Page:
+    def _ask(self, arm: Arm, report: Round, rng: np.random.Generator) -> AskedPage:
         bin_before = self._bin(arm)
         if self._is_fresh(arm):
             report.opened.append(arm.hashtag)
@@ -266,9 +254,9 @@ class MiningLoop:
         self._count(report, page, len(new))
         by_tag = report.requests_by_hashtag
         by_tag[arm.hashtag] = by_tag.get(arm.hashtag, 0) + page.cost
-        return _Page(arm, [row["post_id"] for row in readable], self.budget.judged_per_page)
+        return AskedPage(arm, [row["post_id"] for row in readable], self.budget.judged_per_page)
 
-    def _call(self, report: Round) -> list[_Page]:
+    def _call(self, report: Round) -> list[AskedPage]:
         """Ask for many tags at once; returns their shares of the answer."""
         page = self._search.next_page(self._roll_call.cell())
         called = self._roll_call.take(page.rows, page.is_last)
@@ -278,10 +266,9 @@ class MiningLoop:
             new, readable = self._gather(rows, arm, page.page_hash)
             arm.num_rows_called += len(readable)
             arm.days_called += called.days
-            self._views_called[tag] += sum(row["num_views"] or 0 for row in readable)
             num_new += len(new)
             judged = -(-self.budget.judged_per_page * len(rows) // len(page.rows))
-            pages.append(_Page(arm, [row["post_id"] for row in readable], judged))
+            pages.append(AskedPage(arm, [row["post_id"] for row in readable], judged))
         for tag in called.idle:
             self.closed[tag] = report.closed[tag] = "idle"
         report.num_roll_calls += page.cost
@@ -293,6 +280,7 @@ class MiningLoop:
     ) -> tuple[list[str], list[dict[str, Any]]]:
         """Keep the posts of an arm; returns the new ones and the readable rows."""
         new = self.gathered.add(rows, arm.hashtag, self._group(arm), page_hash)
+        self._posts_of.setdefault(arm.hashtag, []).extend(new)
         for post in new:
             self.num_by_region[self.gathered.rows[post].get("region") or ""] += 1
         return new, [row for row in rows if row["post_id"] in self.gathered.rows]
@@ -320,13 +308,14 @@ class MiningLoop:
         ]
         return arm.open_window(int(np.argmax(drawn)))
 
-    def _learn(self, pages: list[_Page], report: Round, rng: np.random.Generator) -> None:
+    def _learn(self, pages: list[AskedPage], report: Round, rng: np.random.Generator) -> None:
         """Have a sample of the posts of each page judged; what was judged before costs nothing."""
         samples: list[tuple[Arm, list[str]]] = []
         for page in pages:
             num = min(page.num_judged, len(page.posts))
             places = sorted(rng.choice(len(page.posts), num, replace=False)) if num else ()
             samples.append((page.arm, [page.posts[place] for place in places]))
+        samples += self._second_samples(rng)
         asked = dict.fromkeys(post for _, posts in samples for post in posts)
         fresh = [post for post in asked if post not in self.verdicts]
         found = self._judge(report.number, fresh)
@@ -342,6 +331,16 @@ class MiningLoop:
             )
         report.num_judged = len(fresh)
         report.num_usable = sum(found.get(post, False) for post in fresh)
+
+    def _second_samples(self, rng: np.random.Generator) -> list[tuple[Arm, list[str]]]:
+        """Return further posts of the tags whose verdict hangs on the few that were judged."""
+        samples = []
+        for tag in self.beliefs.unsure(self._limits.min_yield, self._limits.min_judged):
+            left = [post for post in self._posts_of[tag] if post not in self.verdicts]
+            num = min(self.budget.judged_per_page, len(left))
+            places = sorted(rng.choice(len(left), num, replace=False)) if num else ()
+            samples.append((self.arms_of(tag)[0], [left[place] for place in places]))
+        return samples
 
     def _learn_beside(self, row: dict[str, Any], is_usable: bool) -> None:
         """Count a verdict for the post's group, and faintly for the tags that nobody asked for."""

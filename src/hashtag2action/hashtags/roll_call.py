@@ -6,6 +6,7 @@ them: the tags that show are used, and the others are asked for again without th
 answer is complete, the tags that never showed are idle: nobody posted them in that window.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,11 @@ from hashtag2action.sources.query import QueryCell
 _DAY_S = 86_400
 _LEAST_DAYS = 1 / 24
 """Shortest span that posts per day are reckoned from (chosen: an hour)."""
+_VIEWS_WEIGHT = 5.0
+"""Posts that the views of all posts count as, beside those of a tag (chosen: views of posts differ
+by orders of magnitude)."""
+_VIEWS_SLACK = 2.0
+"""How much the views of a tag may be underrated from a few posts (chosen)."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,15 @@ class RollCall:
         )
         self.waiting = {tag for batch in self._batches for tag in batch}
         """Tags of which nothing is known yet."""
+        self._views: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+
+    def views_of(self, tag: str, num_posts: float) -> float:
+        """Return how many views a tag may have, generously, if it has so many posts in all."""
+        of_all = self._views.total() / max(self._counts.total(), 1)
+        views, count = self._views[tag], self._counts[tag]
+        mean = (views + _VIEWS_WEIGHT * of_all) / (count + _VIEWS_WEIGHT)
+        return _VIEWS_SLACK * num_posts * mean
 
     @property
     def is_over(self) -> bool:
@@ -71,6 +86,8 @@ class RollCall:
             tag = next((tag for tag in batch if tag in carried), None)
             if tag is not None:
                 found.setdefault(tag, []).append(row)
+                self._views[tag] += row.get("num_views") or 0
+                self._counts[tag] += 1
         shown = {tag for row in rows for tag in row.get("hashtags") or ()}
         left = [tag for tag in batch if tag not in shown]
         # An answer that shows none of the tags says nothing more however often it is asked for.

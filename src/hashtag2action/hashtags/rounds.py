@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from hashtag2action.hashtags.arms import Arm
+
 
 @dataclass
 class Round:
@@ -22,3 +24,14 @@ class Round:
     entropy_groups: float = 0.0
     entropy_regions: float = 0.0
     entropy_languages: float = 0.0
+
+
+@dataclass
+class AskedPage:
+    """A page, or the part of it that belongs to one arm."""
+
+    arm: Arm
+    posts: list[str]
+    """All readable posts, those gathered before among them."""
+    num_judged: int
+    """How many of them are judged at most."""
