@@ -4,6 +4,7 @@ All of it travels in the metadata of the weights file, so a file needs no recipe
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,8 @@ class Network(Config):
     """Height and width of a clip. Source: VideoMAE V2."""
     patch_size: Annotated[int, Field(gt=0)] | None = None
     """Height and width of a tubelet in pixels; None is the variant's own."""
+    decoder_depth: Annotated[int, Field(gt=0)] | None = None
+    """Blocks of the decoder in pre-training form; None is the variant's own."""
 
     @property
     def grid(self) -> Grid:
@@ -53,6 +56,7 @@ class Network(Config):
             num_frames=self.num_frames,
             image_size=self.size_px,
             patch_size=self.patch_size,
+            decoder_depth=self.decoder_depth,
         )
 
     def build_recognizer(
@@ -110,6 +114,19 @@ def read_card(path: Path) -> Card:
         CheckpointError: It is no safetensors file, or was not written by this package.
     """
     _, words = load_safetensors(path)
+    return card_from(words, path)
+
+
+def card_from(words: Mapping[str, str], path: Path) -> Card:
+    """Understand the words of a weights file.
+
+    Args:
+        words: Its metadata.
+        path: The file, for the message.
+
+    Raises:
+        CheckpointError: They are not those of a file of this package.
+    """
     try:
         return Card(
             network=Network.model_validate_json(words["network"]),

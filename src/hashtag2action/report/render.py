@@ -18,12 +18,12 @@ import yaml
 from markupsafe import Markup
 
 from hashtag2action import __version__
+from hashtag2action.evaluate.paper import PAPER
 from hashtag2action.report.discover import Kind, Run, discover, read_settings
 from hashtag2action.report.funnel import StageCount, funnel
 from hashtag2action.report.mining import Mining, read_mining
 from hashtag2action.report.privacy import settings_without_folders
 from hashtag2action.report.results import (
-    PAPER,
     Evaluation,
     Figure,
     ScoreSection,

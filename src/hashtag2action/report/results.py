@@ -7,12 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from hashtag2action.evaluate.paper import PAPER_TOP1
 from hashtag2action.report.discover import Run, read_json, read_settings
 from hashtag2action.report.matrix import Confusion, confusions, heat_map
 
-PAPER = "Hashtag2Action, ICCV 2025 workshops"
-PAPER_TOP1 = {"ucf101": 0.9905, "hmdb51": 0.8608, "k400": 0.8551, "ssv2": 0.7427}
-"""Top-1, ViT-g, as the paper reports it. Source: the paper's table of benchmarks."""
 BENCHMARKS = {("ucf101", 101), ("hmdb51", 51), ("k400", 400), ("ssv2", 174)}
 """Names and numbers of classes: a subset of a benchmark is another benchmark."""
 
