@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from hashtag2action.curate.withdrawal.check import check_withdrawn
 from hashtag2action.curate.withdrawal.scrub import scrub_folder
 from hashtag2action.curate.withdrawal.subject import Names
+from hashtag2action.sources.page_store import Answer, PageStore
 
 ID, OTHER = "7123456789", "71234567890"
 
@@ -47,6 +48,33 @@ def test_every_kind_of_file_loses_the_post_and_nothing_else(tmp_path: Path) -> N
     assert pq.read_table(tmp_path / "said.parquet")["clip"].to_pylist() == [f"{OTHER}-000"]
     assert not (tmp_path / "page.html").exists()
     assert (tmp_path / "other.html").exists()
+
+
+def test_an_item_that_names_its_post_deep_inside_goes_whole(tmp_path: Path) -> None:
+    items = [
+        {"id": {"kind": "video", "videoId": name}, "snippet": {"title": f"film of {k}"}}
+        for k, name in enumerate((ID, OTHER))
+    ]
+    (tmp_path / "page.json").write_text(json.dumps({"items": items, "next": {"after": "x"}}))
+    scrub_folder(tmp_path, Names([ID]), ())
+    assert json.loads((tmp_path / "page.json").read_text()) == {
+        "items": items[1:],
+        "next": {"after": "x"},
+    }
+
+
+def test_stored_answers_stay_readable_and_paid(tmp_path: Path) -> None:
+    body = json.dumps({"data": {"videos": [{"id": int(ID)}, {"id": int(OTHER)}]}})
+    answer = Answer({"query": "squat"}, 200, body, "20261101", 1)
+    with PageStore(tmp_path) as store:
+        store.announce("key", 0, "20261101", 1)
+        store.put("key", 0, answer)
+    scrub_folder(tmp_path, Names([ID]), ())
+    with PageStore(tmp_path) as store:
+        found = store.get("key", 0)
+        assert store.spent("20261101") == 1
+    assert found is not None
+    assert json.loads(found.body) == {"data": {"videos": [{"id": int(OTHER)}]}}
 
 
 def test_what_does_not_speak_of_it_keeps_its_bytes(tmp_path: Path) -> None:

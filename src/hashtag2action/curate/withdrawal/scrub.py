@@ -156,12 +156,23 @@ def _without(value: Any, names: Names) -> Any:
     if isinstance(value, str):
         return _text_without(value, names)
     if isinstance(value, list):
-        kept = [_without(item, names) for item in value]
+        kept = [_without(item, names) for item in value if not _is_about(item, names)]
         return [item for item in kept if item is not _GONE]
     if isinstance(value, dict):
         return _object_without(value, names)
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return _GONE if is_number and names.in_text(str(value)) else value
+
+
+def _is_about(item: Any, names: Names) -> bool:
+    """Whether an item of a list says, outside lists of its own, that it is about a post."""
+    if not isinstance(item, dict):
+        return False
+    return any(
+        _is_about(value, names) if isinstance(value, dict) else _without(value, names) is _GONE
+        for value in item.values()
+        if not isinstance(value, list)
+    )
 
 
 def _text_without(text: str, names: Names) -> Any:

@@ -1,9 +1,10 @@
 """What stays of a withdrawn video: enough to know it again, nothing to see it by.
 
-`RUN/withdrawn.parquet` holds keyed hashes of the post's id and of its files, and the perceptual
-hashes of its scenes. These cannot be turned back into pictures, but whoever holds a copy of the
-video can tell that it is the one meant: they are pseudonymous data, kept only to refuse the video
-when it comes again. The key lies in the same file, so that ids cannot be looked up in tables made
+`RUN/withdrawn.parquet` holds keyed hashes of the post's id and of its files, and the fingerprints
+of its scenes: a few slow waves of gray, from which nothing finer than some 12 x 12 points could be
+drawn. Without them no copy would be known again. Whoever holds a copy of the video can tell that it
+is the one meant: tombstones are pseudonymous data, kept only to refuse the video when it comes
+again. The key of the hashes lies in the same file, so that ids cannot be looked up in tables made
 beforehand.
 """
 
@@ -36,7 +37,7 @@ TOMBSTONE = pa.schema(
         pa.field("fingerprint_times_s", pa.list_(pa.list_(pa.float32()))),
     ]
 )
-"""One withdrawn post: keyed hashes of its id and of its files' SHA-256, hashes of its scenes."""
+"""One withdrawn post: keyed hashes of its id and files, fingerprints of its scenes."""
 
 _REPEAT = re.compile(r"#\d+$")
 
@@ -116,12 +117,22 @@ class Tombstones:
         return self.hash_of(sha256) in self._files
 
     def prints(self) -> list[Fingerprint]:
-        """Return the hashes of all scenes that were withdrawn."""
-        return [
-            Fingerprint.from_bytes(data, np.asarray(times, np.float64))
-            for row in self._rows.values()
-            for data, times in zip(row["fingerprints"], row["fingerprint_times_s"], strict=True)
-        ]
+        """Return the fingerprints of all scenes that were withdrawn.
+
+        Raises:
+            ManifestError: They were written by an edition that made other fingerprints.
+        """
+        try:
+            return [
+                Fingerprint.from_bytes(data, np.asarray(times, np.float64))
+                for row in self._rows.values()
+                for data, times in zip(row["fingerprints"], row["fingerprint_times_s"], strict=True)
+            ]
+        except ValueError as error:
+            raise ManifestError(
+                "the fingerprints of withdrawn posts are of another edition of this program "
+                f"({error}); they cannot be compared any more"
+            ) from error
 
     def blank(self, posts: pa.Table) -> pa.Table:
         """Leave nothing of withdrawn posts but a row that says so.
