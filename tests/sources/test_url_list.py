@@ -94,3 +94,22 @@ def test_list_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
         read(UrlList(urls=tmp_path / "urls.txt", videos=tmp_path / "absent"))
     with pytest.raises(ConfigError, match="no column likes"):
         read(UrlList(urls=tmp_path / "urls.txt", columns={"likes": "x"}))
+
+
+@pytest.mark.parametrize(("bytes_from", "prefix"), [("address", ""), ("page", "page+")])
+def test_address_is_kept_only_where_bytes_are_to_come_from_it(
+    tmp_path: Path, bytes_from: str, prefix: str
+) -> None:
+    path = tmp_path / "urls.csv"
+    path.write_text(
+        "url,license,stated_sha256\n"
+        f"https://videos.example.org/a.mp4?x=1,CC BY 4.0,{'0' * 64}\n"
+        "https://videos.example.org/b.mp4,,\n"
+    )
+    first, second = read(UrlList.model_validate({"urls": path, "bytes_from": bytes_from}))
+    assert first["file"] == f"{prefix}https://videos.example.org/a.mp4?x=1"
+    assert first["stated_sha256"] == "0" * 64
+    assert (second["file"], second["reject_reason"]) == (None, "no_license")
+    assert read(UrlList(urls=path))[0]["file"] is None
+    with pytest.raises(ConfigError, match="bytes_from"):
+        read(UrlList.model_validate({"urls": path, "bytes_from": bytes_from, "videos": tmp_path}))

@@ -1,8 +1,9 @@
 """Posts from a list of addresses that somebody wrote down, each with its licence or consent note.
 
-Nothing is downloaded: bytes are taken from a folder, where their owner or a lawful tool put them as
-`<post id>.mp4`. An address without a note stops at metadata (`no_license`). The address itself is
-not kept: it may name its creator.
+Nothing is downloaded here. Bytes are taken from a folder, where their owner or a lawful tool put
+them as `<post id>.mp4`, or later by `fetch_videos`, if its recipe allows that: from the address
+itself or from the page it names. An address without a note stops at metadata (`no_license`). The
+address, which may name its creator, is kept only where bytes are to come from it.
 """
 
 import hashlib
@@ -43,6 +44,9 @@ class UrlList(PostSource):
     """Licence or consent note of every item that has none of its own."""
     videos: Path | None = None
     """Folder of the bytes, each file named by its post's id."""
+    bytes_from: Literal["folder", "address", "page"] = "folder"
+    """Where bytes come from: `folder` is `videos`; `address` is the address itself, a file;
+    `page` is the video of the page, found by yt-dlp (`fetch_videos.pages`)."""
     salt: str = "hashtag2action"
     """Secret that user names are hashed with; set your own for data you pass on."""
     hash_ids: bool = False
@@ -54,12 +58,17 @@ class UrlList(PostSource):
         """Yield one post per address.
 
         Raises:
-            ConfigError: `columns` names a column that a post does not have.
+            ConfigError: `columns` names a column that a post does not have, or bytes are to come
+                from two places.
             SourceError: The list is missing, of an unknown kind, or not readable at all.
         """
         unknown = sorted(self.columns.keys() - {*POST.names, "url"})
         if unknown:
             raise ConfigError(f"source.columns: a post has no column {', '.join(unknown)}")
+        if self.videos and self.bytes_from != "folder":
+            raise ConfigError(
+                f"source.videos is a folder of bytes, but source.bytes_from is {self.bytes_from}"
+            )
         if not self.urls.is_file():
             raise SourceError(f"{self.urls}: no such file; source.urls is the list of addresses")
         mapping = {name: name for name in (*POST.names, "url")} | self.columns
@@ -86,13 +95,17 @@ class UrlList(PostSource):
                 yield readers["web"].read(name, "no address of a post (http or https)")
                 continue
             platform, post_id, user = found
+            address = str(values[mapping["url"]]).strip()
             known = {
                 mapping["post_id"]: post_id,
                 mapping["creator"]: values.get(mapping["creator"]) or user,
                 mapping["license"]: values.get(mapping["license"]) or self.license,
                 mapping["file"]: files.get(post_id),
             }
-            yield readers[platform].read(name, {**values, **known})
+            row = readers[platform].read(name, {**values, **known})
+            if self.bytes_from != "folder" and row["reject_reason"] is None:
+                row["file"] = address if self.bytes_from == "address" else f"page+{address}"
+            yield row
 
 
 def read_url(url: str) -> tuple[str, str, str | None] | None:
