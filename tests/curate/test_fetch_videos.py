@@ -176,3 +176,24 @@ def test_host_is_asked_at_the_recipe_s_pace(tmp_path: Path) -> None:
         assert time.monotonic() - start_s >= 7 / 20 - 0.01
         assert made["reject_reason"].null_count == 8
         assert server.most_at_once <= 2
+
+
+def test_video_of_a_page_is_brought_with_a_licence_only(tmp_path: Path) -> None:
+    page = b'<!doctype html><title>A</title><video src="/video.mp4"></video>'
+
+    def answer(ask: Exchange) -> None:
+        if ask.path == "/page":
+            ask.answer(200, {"Content-Type": "text/html"}, page)
+        else:
+            ask.answer(200, {"Content-Type": "video/mp4"}, VIDEO)
+
+    with serve(answer) as server:
+        table = posts(
+            {"post_id": "a", "license": "mine", "file": "page+" + server.url("/page")},
+            {"post_id": "b", "file": "page+" + server.url("/page")},
+            {"post_id": "c", "license": "mine", "file": "page+file:///etc/passwd"},
+        )
+        made = remote(pages={}).open(tmp_path)(table).to_pylist()
+    reasons = [row["reject_reason"] for row in made]
+    assert reasons == [None, "no_license", "fetch:no web address"]
+    assert Path(made[0]["video_path"]).read_bytes() == VIDEO

@@ -21,6 +21,9 @@ from hashtag2action.transfer.web import Web
 _FORMAT = "b[protocol^=http][height<=?{0}]/b[protocol^=http]"
 """One file with picture and sound, by plain HTTP: pieces would need another program to join."""
 
+MAX_PAGE_BYTES = 32 * 1024**2
+"""Most of a page that is read (chosen: ten times the largest of common sites)."""
+
 
 class Pages(Config):
     """Read pages by yt-dlp (extra `[pages]`), for addresses that a person wrote down."""
@@ -111,16 +114,21 @@ class _Body(io.RawIOBase):
         self._blocks = blocks
         self._close = close
         self._rest = b""
+        self._num_read = 0
 
     def readable(self) -> bool:
         return True
 
+    def read(self, size: int | None = -1) -> bytes | None:
+        return super().read(-1 if size is None else size)
+
     def readinto(self, buffer: Any) -> int:
         while not self._rest:
             block = next(self._blocks, None)
-            if block is None:
+            if block is None or self._num_read > MAX_PAGE_BYTES:
                 return 0
             self._rest = block
+            self._num_read += len(block)
         taken = self._rest[: len(buffer)]
         buffer[: len(taken)] = taken
         self._rest = self._rest[len(taken) :]

@@ -4,6 +4,7 @@ No cookies are kept, no proxy is read from the environment, and no address is lo
 the `?` of one is often a credential.
 """
 
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,10 +42,9 @@ class Web:
         self._pace = pace
         self._schemes = schemes
         self._timeout_s = timeout_s
-
-    def close(self) -> None:
+        # A worker has no last row: the connections end with what holds them.
+        self.close = weakref.finalize(self, self._pool.close)
         """Close all connections."""
-        self._pool.close()
 
     @contextmanager
     def ask(
