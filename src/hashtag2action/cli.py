@@ -1,10 +1,10 @@
 """The command `h2a`: parses, calls, prints, sets the exit code. Imported by nobody.
+Verbs about weights: `cli_weights`.
 
 Exit codes: 0 done, 1 a figure fell short or our own fault, 2 wrong usage or recipe, 3 wrong data,
 4 a worker or part failed. `H2A_DEBUG=1` shows tracebacks.
 """
 
-import json
 import logging
 import os
 import sys
@@ -16,9 +16,11 @@ from typing import Annotated, Any, TypeVar
 import typer
 import yaml
 
-from hashtag2action import __version__
+from hashtag2action import __version__, cli_weights
+from hashtag2action.cli_weights import needs_torch as _needs_torch
+from hashtag2action.cli_weights import say as _say
 from hashtag2action.config import Config, load
-from hashtag2action.errors import ConfigError, Hashtag2ActionError, MissingExtraError
+from hashtag2action.errors import ConfigError, Hashtag2ActionError
 from hashtag2action.manifest import Manifest, stage_folders
 from hashtag2action.terminal import ProgressLine, render_table
 
@@ -32,10 +34,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-weights_app = typer.Typer(
-    help="Weights of detectors and models.", no_args_is_help=True, rich_markup_mode=None
-)
-app.add_typer(weights_app, name="weights")
+app.add_typer(cli_weights.app, name="weights")
+app.command()(cli_weights.predict)
+app.command()(cli_weights.reconstruct)
 
 Recipe = Annotated[Path, typer.Argument(help="A YAML recipe; see recipes/.", show_default=False)]
 Overrides = Annotated[
@@ -296,22 +297,6 @@ def show(
         _say(values, yaml.safe_dump(values, sort_keys=False).rstrip(), as_json)
 
 
-@weights_app.command("fetch")
-def fetch_weights(
-    name: Annotated[str, typer.Argument(help="A detector's release, for example yolox-nano.")],
-    as_json: Json = False,
-) -> None:
-    """Bring a further detector from its official release, checked by SHA-256."""
-    from hashtag2action.vision.releases import fetch, release_named
-
-    release = release_named(name)
-    files = fetch(release)
-    lines = [f"{file.path}  SHA-256 {file.sha256} ({file.known})" for file in files]
-    recipe = release.recipe.format(path=files[-1].path, folder=files[-1].path.parent)
-    said = [{"path": f.path, "sha256": f.sha256, "known": f.known} for f in files]
-    _say({"files": said, "recipe": recipe}, "\n".join([*lines, f"recipe: {recipe}"]), as_json)
-
-
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -363,10 +348,6 @@ def _train(
     _say(figures, render_table(str(out), ["figure", "value"], rows), as_json)
 
 
-def _say(values: Any, text: str, as_json: bool) -> None:
-    print(json.dumps(values, indent=1, default=str) if as_json else text)
-
-
 def _rewrite_pages(stale: Sequence[Path]) -> list[Path]:
     """Write pages anew that showed or counted what is gone."""
     from hashtag2action.report.render import write_report
@@ -397,10 +378,3 @@ def _funnel(receipts: list[dict[str, Any]]) -> str:
         counts = [str(receipt[name]) for name in ("num_input_rows", "num_kept", "num_rejected")]
         rows.append([receipt["stage"], *counts, told])
     return render_table("Funnel", ["stage", "in", "kept", "rejected", "reasons"], rows)
-
-
-def _needs_torch() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("torch") is None:
-        raise MissingExtraError("torch", "train")

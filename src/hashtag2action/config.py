@@ -77,10 +77,24 @@ def load(kind: type[AnyConfig], recipe: Path, overrides: Sequence[str] = ()) -> 
     values = read_yaml(recipe)
     for override in overrides:
         _apply(values, override)
+    return checked(kind, values, str(recipe))
+
+
+def checked(kind: type[AnyConfig], values: dict[str, Any], origin: str) -> AnyConfig:
+    """Make settings of values.
+
+    Args:
+        kind: The settings.
+        values: Their fields.
+        origin: Where the values are from, for the message.
+
+    Raises:
+        ConfigError: A field is unknown or has a wrong value; the message names it.
+    """
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_explain(error, recipe)) from error
+        raise ConfigError(_explain(error, origin)) from error
 
 
 def read_yaml(recipe: Path) -> dict[str, Any]:
@@ -128,7 +142,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
     here[name] = value
 
 
-def _explain(error: ValidationError, recipe: Path) -> str:
+def _explain(error: ValidationError, recipe: str) -> str:
     lines = []
     for fault in error.errors():
         field = ".".join(str(step) for step in fault["loc"]) or "(whole recipe)"

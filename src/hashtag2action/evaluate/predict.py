@@ -93,23 +93,28 @@ class Predictor:
         Raises:
             VideoError: It cannot be read.
         """
-        path = Path(video)
-        if not path.is_file():
-            raise VideoError(f"{path}: there is no such video")
-        reader = FrameReader(DecodeOnDemand())
-        clip = Clip(path.name, path)
-        try:
-            return clip_views(
-                clip, reader, self.card.sampling, self.views, self.card.network.size_px
-            )
-        except VideoError as error:
-            raise VideoError(f"{path}: {error}") from error
+        return look_at(Path(video), self.card, self.views)
 
     def guesses(self, views: UInt8[Tensor, "v 3 t h w"], top: int = 5) -> list[Guess]:
         """Name the most likely classes of views, best first."""
         means: Float[np.ndarray, " k"] = predict_views(self.model, views, self.runtime).mean(axis=0)
         best = (-means).argsort(kind="stable")[:top]
         return [Guess(self.card.class_names[place], float(means[place])) for place in best]
+
+
+def look_at(video: Path, card: Card, views: Views) -> UInt8[Tensor, "v 3 t h w"]:
+    """Make views of a video for a network.
+
+    Raises:
+        VideoError: It cannot be read.
+    """
+    if not video.is_file():
+        raise VideoError(f"{video}: there is no such video")
+    clip, reader = Clip(video.name, video), FrameReader(DecodeOnDemand())
+    try:
+        return clip_views(clip, reader, card.sampling, views, card.network.size_px)
+    except VideoError as error:
+        raise VideoError(f"{video}: {error}") from error
 
 
 def draw(views: UInt8[Tensor, "v 3 t h w"], guesses: list[Guess]) -> UInt8[np.ndarray, "h w 3"]:

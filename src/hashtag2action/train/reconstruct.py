@@ -8,7 +8,12 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from hashtag2action.errors import CheckpointError
+from hashtag2action.evaluate.cards import card_for
 from hashtag2action.evaluate.compute import Compute
+from hashtag2action.evaluate.predict import look_at
+from hashtag2action.evaluate.views import Views
+from hashtag2action.models.layouts import misfits, open_weights, size_of
 from hashtag2action.models.masking import mask_pair, running_cell_masks, tube_mask
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.target import TARGET_EPS, masked_targets
@@ -64,15 +69,57 @@ def reconstruct(
     return np.stack(pictures, axis=1)
 
 
+def reconstruct_video(
+    video: Path, weights: Path, picture: Path, masking: Masking, num_columns: int
+) -> float:
+    """Draw what a pre-trained network makes of the middle of a video.
+
+    Args:
+        video: A video file.
+        weights: Weights in pre-training form, of any layout.
+        picture: PNG to write: original, what the encoder saw, reconstruction.
+        masking: Shares of hidden tokens.
+        num_columns: Frames of the picture, evenly spread over the clip.
+
+    Returns:
+        Mean difference of hidden pixels from the original, on a scale from 0 to 1.
+
+    Raises:
+        CheckpointError: The weights are not in pre-training form, or do not fit.
+        VideoError: The video cannot be read.
+    """
+    found = open_weights(weights)
+    if found.kind != "pre-training form":
+        raise CheckpointError(f"{weights}: has no decoder; it is the {found.kind}")
+    size = size_of(found)
+    problems = misfits(found, size)
+    if problems:
+        raise CheckpointError(f"{weights}: does not fit a {size.variant}: {problems}")
+    card, _ = card_for(found, size)
+    model = card.network.build_pretraining()
+    model.load_state_dict({name: tensor.read() for name, tensor in found.tensors.items()})
+    views = look_at(video, card, Views(num_temporal_views=1, num_spatial_crops=1))
+    strips = reconstruct(model, views, masking, Compute(precision="fp32"))
+    original, seen, guess = strips[0].astype(int)
+    # A pixel that was gray already counts as hidden too, where its guess is the original itself.
+    hidden = (seen == round(GRAY * 255)).all(axis=-1)
+    write_strip(picture, strips[0], num_columns)
+    return float(np.abs(guess - original)[hidden].mean() / 255)
+
+
 def write_strips(folder: Path, strips: UInt8[np.ndarray, "b 3 t h w 3"], num_columns: int) -> None:
     """Write one PNG per clip: three rows, and columns evenly spread over time."""
-    folder.mkdir(parents=True, exist_ok=True)
-    frames = np.linspace(0, strips.shape[2] - 1, num_columns).round().astype(int)
     for number, strip in enumerate(strips):
-        rows = [np.concatenate(list(row[frames]), axis=1) for row in strip]
-        picture = np.concatenate(rows, axis=0)
-        name = folder / f"clip-{number:02d}.png"
-        assert cv2.imwrite(str(name), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        write_strip(folder / f"clip-{number:02d}.png", strip, num_columns)
+
+
+def write_strip(path: Path, strip: UInt8[np.ndarray, "3 t h w 3"], num_columns: int) -> None:
+    """Write the PNG of one clip: three rows, and columns evenly spread over time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames = np.linspace(0, strip.shape[1] - 1, num_columns).round().astype(int)
+    rows = [np.concatenate(list(row[frames]), axis=1) for row in strip]
+    picture = np.concatenate(rows, axis=0)
+    assert cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
 def _halves(grid: Grid, masking: Masking) -> list[Tensor]:
