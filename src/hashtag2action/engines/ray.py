@@ -10,7 +10,6 @@ import os
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -30,7 +29,8 @@ class RayEngine(Config):
 
     num_workers: int = 0
     """Actors; 0 takes one per core of the cluster. The cluster is the one that RAY_ADDRESS names or
-    that this process is connected to already; without either, one is started on this machine."""
+    that this process is connected to already; without either, one is started on this machine and
+    ends with this process."""
 
     def map(
         self,
@@ -41,33 +41,23 @@ class RayEngine(Config):
         """Work on items in actors, as `engines.base.Engine` says."""
         if not items:
             return
-        with _cluster(self.num_workers) as num_cores:
-            num_actors = min(self.num_workers or num_cores, num_cores, len(items))
-            with _Actors(open_worker, num_actors, limits) as actors:
-                yield from actors.map(items)
+        num_cores = _join_cluster(self.num_workers)
+        num_actors = min(self.num_workers or num_cores, num_cores, len(items))
+        with _Actors(open_worker, num_actors, limits) as actors:
+            yield from actors.map(items)
 
 
-@contextmanager
-def _cluster(num_workers: int) -> Iterator[int]:
-    """Be connected to a cluster; yields its number of cores."""
+def _join_cluster(num_workers: int) -> int:
+    """Connect this process to a cluster, once; returns the cluster's number of cores."""
     import ray
 
-    is_ours = not ray.is_initialized()
-    if is_ours and os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False, logging_level=logging.WARNING)
-    elif is_ours:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(
-            num_cpus=num_workers or available_cores(),
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-        )
-    try:
-        yield max(1, int(ray.cluster_resources().get("CPU", 1)))
-    finally:
-        if is_ours:
-            ray.shutdown()
+    if not ray.is_initialized():
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.WARNING}
+        if not os.environ.get("RAY_ADDRESS"):
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+            quiet |= {"num_cpus": num_workers or available_cores(), "include_dashboard": False}
+        ray.init(**quiet)
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
 class _Visitor:
