@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import hashtag2action
-from benchmarks import curation_export, curation_metadata, curation_speed
+from benchmarks import curation_export, curation_metadata, curation_speed, curation_survival
 from benchmarks.figures import Part, key_of_code, measure, show
 
 
@@ -32,6 +32,7 @@ def parts(shared: Path) -> list[Part]:
         ("metadata", curation_metadata.measure),
         ("speed", partial(curation_speed.speed_figures, shared)),
         ("export", partial(curation_export.export, shared)),
+        ("survival", partial(curation_survival.measure, shared)),
     ]
 
 

@@ -54,7 +54,8 @@ def stills(path: Path, hours: float, every_s: Fraction, codec: str = "mjpeg") ->
     """One picture, shown again at even steps for hours; one encoded packet, written often."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuvj420p"
+        stream.width, stream.height = 96, 64
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000)
         frame = av.VideoFrame.from_ndarray(numbered_frames(1, 64, 96)[0], format="rgb24")
         frame.pts = 0

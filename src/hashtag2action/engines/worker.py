@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -68,6 +67,7 @@ class Worker:
             self._process.start()
         theirs.close()
         self.pid: int = self._process.pid or 0
+        self._memory = os.open(f"/proc/{self.pid}/statm", os.O_RDONLY)
         self.is_idle: bool = False
         self.busy_since_s: float | None = None
         """When the item at hand was given, by `time.monotonic`; None: there is none."""
@@ -99,7 +99,7 @@ class Worker:
     def resident_bytes(self) -> int:
         """Return the memory the process holds now; 0 if it is gone."""
         try:
-            pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
+            pages = os.pread(self._memory, 128, 0).split()[1]
         except (OSError, IndexError):
             return 0
         return int(pages) * _PAGE_BYTES
@@ -112,6 +112,7 @@ class Worker:
         self._process.join()
         self._process.close()
         self._pipe.close()
+        os.close(self._memory)
 
 
 @contextmanager
