@@ -11,7 +11,7 @@ from hashtag2action.engines.local import InlineEngine, LocalEngine
 from hashtag2action.errors import EngineError, ManifestError
 from hashtag2action.manifest import Manifest
 
-LIMITS = Limits(max_seconds_per_video=1.5)
+LIMITS = Limits(max_seconds_per_video=3)
 TROUBLE = {1: "die", 4: "refuse", 7: "die_once", 12: "hang"}
 
 
@@ -103,5 +103,5 @@ def test_limits_are_part_of_what_a_table_was_made_with(tmp_path: Path) -> None:
     made = run(tmp_path, LocalEngine(num_workers=1), Cube(), {})
     parent = Manifest(tmp_path / "00-posts")
     other = Limits(max_seconds_per_video=9)
-    with pytest.raises(ManifestError, match=r"limits.max_seconds_per_video was 1.5, is now 9"):
+    with pytest.raises(ManifestError, match=r"limits.max_seconds_per_video was 3.0, is now 9"):
         run_stage(Cube(), parent, made.root, LocalEngine(num_workers=1), quiet, other)

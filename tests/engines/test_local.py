@@ -21,7 +21,7 @@ from hashtag2action.engines.base import Limits, Lost
 from hashtag2action.engines.local import InlineEngine, LocalEngine
 from hashtag2action.errors import EngineError, MissingExtraError
 
-LIMITS = Limits(max_seconds_per_video=2, max_memory_mb_per_video=300)
+LIMITS = Limits(max_seconds_per_video=3, max_memory_mb_per_video=300)
 
 
 @pytest.mark.parametrize("engine", [LocalEngine(num_workers=1), LocalEngine(num_workers=2)])

@@ -22,7 +22,7 @@ from hashtag2action.manifest import Manifest
 ray = pytest.importorskip("ray", reason="the extra [ray] is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning")
 
-LIMITS = Limits(max_seconds_per_video=2)
+LIMITS = Limits(max_seconds_per_video=3)
 ENGINE = RayEngine(num_workers=2)
 
 
