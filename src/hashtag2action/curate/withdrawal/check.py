@@ -2,7 +2,7 @@
 
 Looked for are the ids given, in names and in content, also inside compressed files and archives;
 files and members of an archive with the SHA-256 of withdrawn ones; rows whose id or whose
-fingerprint the tombstones know. It shares no code with what removes but the names.
+fingerprint the tombstones know. It goes through the files by itself, whatever made them.
 """
 
 import gzip
