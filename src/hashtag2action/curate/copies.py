@@ -11,6 +11,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from hashtag2action.vision.alignment import Way
 from hashtag2action.vision.candidates import Candidates, find_candidates
@@ -75,15 +76,18 @@ class CopySearch:
     max_compared: int
     workers: int
 
-    def find(self, prints: TablePrints, rank: np.ndarray) -> Copies:
+    def find(self, prints: TablePrints, rank: np.ndarray, num_references: int = 0) -> Copies:
         """Compare each clip with the better ranked candidates for its original.
 
         Args:
             prints: The clips' fingerprints.
             rank: int64 (N,), who stays of two copies; lower is better.
+            num_references: Where not 0, so many first clips are compared with the others only, and
+                the others with these only.
         """
-        candidates = find_candidates(prints, rank, self.max_sharing, self.workers)
-        pairs = self._pairs(candidates, rank)
+        with threadpool_limits(1):  # The search brings threads of its own.
+            candidates = find_candidates(prints, rank, self.max_sharing, self.workers)
+        pairs = self._pairs(candidates, rank, num_references)
         of = np.full(len(prints), -1, np.int64)
         distance = np.full(len(prints), np.inf, np.float32)
         for copy, original, apart in self._compare(prints, pairs):
@@ -91,21 +95,23 @@ class CopySearch:
                 of[copy], distance[copy] = original, apart
         return Copies(of, distance, len(pairs))
 
-    def _pairs(self, found: Candidates, rank: np.ndarray) -> list["_Pair"]:
-        """Group candidates into pairs of a clip and a better one: for each clip its closest."""
+    def _pairs(self, found: Candidates, rank: np.ndarray, num_references: int) -> list["_Pair"]:
+        """Group candidates into pairs; of a clip's, keep those that most keys lead to."""
         is_swapped = rank[found.one] < rank[found.other]
         worse = np.where(is_swapped, found.other, found.one)
         better = np.where(is_swapped, found.one, found.other)
-        order = np.lexsort((is_swapped, found.distance, better, worse))
+        order = np.lexsort((found.distance, -found.num, better, worse))
         pairs: list[_Pair] = []
+        if num_references:
+            order = order[(better[order] < num_references) & (worse[order] >= num_references)]
         for k in order.tolist():
             way = found.way(k)
             way = Way(way.crop, way.is_mirrored, bool(is_swapped[k]))
             if pairs and (pairs[-1].copy, pairs[-1].original) == (worse[k], better[k]):
                 pairs[-1].ways.append(way)
             else:
-                pairs.append(_Pair(int(worse[k]), int(better[k]), float(found.distance[k]), [way]))
-        pairs.sort(key=lambda pair: (pair.copy, pair.distance, rank[pair.original]))
+                pairs.append(_Pair(int(worse[k]), int(better[k]), int(found.num[k]), [way]))
+        pairs.sort(key=lambda pair: (pair.copy, -pair.num, rank[pair.original]))
         kept, number, last = [], 0, -1
         for pair in pairs:
             number = number + 1 if pair.copy == last else 0
@@ -125,7 +131,9 @@ class CopySearch:
             for job in jobs:
                 yield from job.loaded(prints).run()
             return
-        with ProcessPoolExecutor(self.workers, get_context("spawn")) as pool:
+        with ProcessPoolExecutor(
+            self.workers, get_context("spawn"), initializer=threadpool_limits, initargs=(1,)
+        ) as pool:
             waiting: list[Future[list[tuple[int, int, float]]]] = []
             for job in jobs:
                 waiting.append(pool.submit(job.loaded(prints).run))
@@ -139,7 +147,7 @@ class CopySearch:
 class _Pair:
     copy: int
     original: int
-    distance: float
+    num: int
     ways: list[Way]
 
 

@@ -31,7 +31,7 @@ _MIRROR_SIGNS = np.where(_COLUMNS % 2 == 1, -1, 1).astype(np.float32)
 
 _SPEEDS = (1.0, 0.9, 0.95, 1.05, 1.1)
 _OFFSET_STEP_S = 1 / 16
-_LAG = 2  # samples; chosen: a quarter of a second, half a clap
+LAG = 2  # samples; chosen: a quarter of a second, half a clap
 _MIN_SIDE = 0.78
 _EDGE_STEPS = (0.03, 0.015, 0.0075)
 
@@ -90,7 +90,7 @@ def seen(grid: np.ndarray, crop: Crop, is_mirrored: bool) -> np.ndarray:
 
 def lagged(values: np.ndarray) -> np.ndarray:
     """Return what changed since a quarter of a second before."""
-    return values[_LAG:] - values[:-_LAG]
+    return values[LAG:] - values[:-LAG]
 
 
 def at_times(values: np.ndarray, times_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:
@@ -114,46 +114,55 @@ def likely_timings(
         min_shared_s: Least time that both show.
     """
     moved, moved_other = lagged(one), lagged(other)
-    moved_s, moved_other_s = one_s[_LAG:] - _LAG / 16, other_s[_LAG:] - _LAG / 16
-    found = [_best_offset(moved, moved_s, moved_other, moved_other_s, speed, min_shared_s)
-             for speed in _SPEEDS]  # fmt: skip
+    moved_s, moved_other_s = one_s[LAG:] - LAG / 16, other_s[LAG:] - LAG / 16
+    found = _best_offsets(moved, moved_s, moved_other, moved_other_s, min_shared_s)
     timings = [max(found, key=lambda timing: timing.score), found[0], Timing(1.0, 0.0)]
     return list(dict.fromkeys(timings))
 
 
-def _best_offset(
-    one: np.ndarray, one_s: np.ndarray, other: np.ndarray, other_s: np.ndarray,
-    speed: float, min_shared_s: float,
-) -> Timing:  # fmt: skip
-    """Slide one over the other; bilinear in their products, which are computed once."""
-    steps = np.arange(
-        np.floor((other_s[0] - speed * one_s[-1]) / _OFFSET_STEP_S),
-        np.ceil((other_s[-1] - speed * one_s[0]) / _OFFSET_STEP_S) + 1,
-    )
-    offsets = steps * _OFFSET_STEP_S
-    wanted = speed * one_s + offsets[:, None]
+def _best_offsets(
+    one: np.ndarray, one_s: np.ndarray, other: np.ndarray, other_s: np.ndarray, min_shared_s: float
+) -> list[Timing]:
+    """Slide one over the other at each speed; bilinear in their products, computed once."""
+    speeds, offsets = [], []
+    for speed in _SPEEDS:
+        low = (other_s[0] - speed * one_s[-1]) + min_shared_s
+        high = (other_s[-1] - speed * one_s[0]) - min_shared_s
+        step_s = _OFFSET_STEP_S if speed == 1 else 2 * _OFFSET_STEP_S
+        steps = np.arange(np.floor(low / step_s), np.ceil(high / step_s) + 1) * step_s
+        speeds.append(np.full(len(steps), speed))
+        offsets.append(steps)
+    speed_of, offset = np.concatenate(speeds), np.concatenate(offsets)
+    wanted = speed_of[:, None] * one_s + offset[:, None]
     is_inside = (wanted >= other_s[0]) & (wanted <= other_s[-1])
     after = np.clip(np.searchsorted(other_s, wanted), 1, len(other_s) - 1)
     before = after - 1
     share = ((wanted - other_s[before]) / (other_s[after] - other_s[before])).astype(np.float32)
-    products = one @ other.T
+    share *= is_inside
+    rest = is_inside - share
+    products = (one @ other.T).ravel()
+    at = before + np.arange(len(one_s)) * len(other_s)
     energy, other_energy = (one**2).sum(1), (other**2).sum(1)
-    neighbors = np.append((other[1:] * other[:-1]).sum(1), 0)
-    row = np.arange(len(one_s))
-    product = (1 - share) * products[row, before] + share * products[row, after]
-    energies = (
-        (1 - share) ** 2 * other_energy[before]
-        + share**2 * other_energy[after]
-        + 2 * share * (1 - share) * neighbors[before]
-    )
-    product = (product * is_inside).sum(1)
-    scale = (energy * is_inside).sum(1) * (energies * is_inside).sum(1)
+    neighbors = np.append((other[1:] * other[:-1]).sum(1), np.float32(0))
+    product = np.einsum("ij,ij->i", rest, products[at])
+    product += np.einsum("ij,ij->i", share, products[at + 1])
+    energies = np.einsum("ij,ij,ij->i", rest, rest, other_energy[before])
+    energies += np.einsum("ij,ij,ij->i", share, share, other_energy[after])
+    energies += 2 * np.einsum("ij,ij,ij->i", share, rest, neighbors[before])
+    scale = (is_inside @ energy) * energies
     num = is_inside.sum(1)
     shared = np.minimum(num / min(len(one_s), len(other_s)), 1)
     scores = product / np.sqrt(np.maximum(scale, 1e-9)) * np.sqrt(shared)
-    scores = np.where(num >= min_shared_s * SAMPLES_PER_S, scores, -1)
-    best = int(scores.argmax())
-    return Timing(speed, float(offsets[best]), float(scores[best]))
+    scores = np.where(num >= min_shared_s * SAMPLES_PER_S - LAG, scores, -1)
+    timings = []
+    for speed in _SPEEDS:
+        here = np.flatnonzero(speed_of == speed)
+        if not len(here):
+            timings.append(Timing(speed, 0.0, -1.0))
+            continue
+        best = here[scores[here].argmax()]
+        timings.append(Timing(speed, float(offset[best]), float(scores[best])))
+    return timings
 
 
 def finer_timing(

@@ -24,6 +24,7 @@ from hashtag2action.vision.fingerprint import (
     WHOLE,
     Crop,
     Fingerprint,
+    cosines,
     crop_map,
 )
 from hashtag2action.vision.neighbors import CROPS
@@ -35,6 +36,8 @@ _MIXER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: spreads ke
 _MIN_LEVELS = 2.5  # gray levels; a picture of less contrast tells nothing
 _BATCH = 1 << 14
 _ASKED_AT_ONCE = 512
+_LOOK_CELLS = 9
+_LOOK_BLUR = 7.0  # orders
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,9 @@ class Region:
     hash_bits: int
     max_distance: int
     """Largest distance of two hashes whose keys agree."""
+    max_look_distance: int
+    """Largest distance of two looks, of 144. Chosen: 98 of 100 copies lie below, and 19 of 20 pairs
+    whose keys agree by chance above."""
     num_flipped: int
     """Signs nearest to zero that are asked for both ways."""
     flips_pairs: bool
@@ -61,9 +67,9 @@ class Region:
 
 _EDGE = 0.3
 REGIONS = (
-    Region(WHOLE, 26, 64, 14, 4, False, tuple(CROPS)),
+    Region(WHOLE, 26, 64, 14, 44, 4, False, tuple(CROPS)),
     *(
-        Region(part, 24, 52, 9, 6, True, (WHOLE,))
+        Region(part, 24, 52, 9, 42, 6, True, (WHOLE,))
         for part in (
             Crop(_EDGE, 1, 0, 0),
             Crop(_EDGE, 1, 1 - _EDGE, 0),
@@ -88,6 +94,8 @@ class Candidates:
     is_mirrored: np.ndarray
     distance: np.ndarray
     """Of the hashes, 0 to 1."""
+    num: np.ndarray
+    """Keys that led from one to the other."""
 
     def way(self, index: int) -> Way:
         """Return how the one may lie on the other."""
@@ -134,7 +142,14 @@ def candidate_pairs(prints: Sequence[Fingerprint]) -> np.ndarray:
 
 
 _HIT = np.dtype(
-    [("one", "<i4"), ("other", "<i4"), ("distance", "<f4"), ("crop", "i1"), ("mirrored", "?")]
+    [
+        ("one", "<i4"),
+        ("other", "<i4"),
+        ("distance", "<f4"),
+        ("num", "<i2"),
+        ("crop", "i1"),
+        ("mirrored", "?"),
+    ]
 )
 
 
@@ -143,7 +158,7 @@ def _thinned(hits: np.ndarray) -> Candidates:
     kept = _closest(hits)
     return Candidates(
         kept["one"].astype(np.int64), kept["other"].astype(np.int64),
-        kept["crop"].astype(np.int64), kept["mirrored"], kept["distance"],
+        kept["crop"].astype(np.int64), kept["mirrored"], kept["distance"], kept["num"],
     )  # fmt: skip
 
 
@@ -155,11 +170,13 @@ class _Index:
     slots: np.ndarray
     """Where the moments of each slot begin."""
     hashes: np.ndarray
+    looks: np.ndarray
     clips: np.ndarray
 
     @classmethod
     def of(cls, prints: Prints, region: Region, rank: np.ndarray) -> "_Index":
-        hashes, clips = [np.zeros(0, np.uint64)], [np.zeros(0, np.int32)]
+        nothing = np.zeros(0, np.uint64)
+        hashes, looks, clips = [nothing], [_signs_of_looks(_NO_WAVES)], [np.zeros(0, np.int32)]
         turn = _turn(region, WHOLE, False)
         for first, data, starts in prints.batches(_BATCH):
             waves, owners = moments(data, starts, _KEPT_STEP)
@@ -167,13 +184,20 @@ class _Index:
             found = _signs(values)
             is_new = _is_new(found & _mask(region), owners) & _tells(waves)
             hashes.append(found[is_new])
+            looks.append(_signs_of_looks(waves[is_new]))
             clips.append((owners[is_new] + first).astype(np.int32))
         hash_, clip = np.concatenate(hashes), np.concatenate(clips)
         slot_bits = min(_MAX_SLOT_BITS, len(hash_).bit_length() + 1)
         slot = _slot(hash_ & _mask(region), slot_bits)
         order = np.argsort((slot.astype(np.int64) << 32) | rank[clip].astype(np.int64))
         slots = np.searchsorted(slot[order], np.arange((1 << slot_bits) + 1))
-        return cls(slot_bits, slots.astype(np.int32), hash_[order], clip[order])
+        return cls(
+            slot_bits,
+            slots.astype(np.int32),
+            hash_[order],
+            np.concatenate(looks)[order],
+            clip[order],
+        )
 
 
 @dataclass(frozen=True)
@@ -195,17 +219,20 @@ class _Asker:
         found = [np.zeros(0, _HIT)]
         for number, crop in enumerate(self.region.crops):
             for is_mirrored in (False, True):
-                hits = self._ask(waves @ _turn(self.region, crop, is_mirrored), owners)
+                hits = self._ask(waves, owners, crop, is_mirrored)
                 hits["crop"], hits["mirrored"] = number, is_mirrored
                 found.append(hits)
         return _closest(np.concatenate(found))
 
-    def _ask(self, values: np.ndarray, owners: np.ndarray) -> np.ndarray:
+    def _ask(
+        self, waves: np.ndarray, owners: np.ndarray, crop: Crop, is_mirrored: bool
+    ) -> np.ndarray:
         """Look up one changed form of some moments."""
         region, index = self.region, self.index
+        values = waves @ _turn(region, crop, is_mirrored)
         hashes = _signs(values)
         is_new = _is_new(hashes & _mask(region), owners)
-        hashes, owners, values = hashes[is_new], owners[is_new], values[is_new]
+        hashes, owners, values, waves = (each[is_new] for each in (hashes, owners, values, waves))
         unsure = np.abs(values[:, : region.key_bits])
         unsure = np.argpartition(unsure, region.num_flipped, axis=1)[:, : region.num_flipped]
         bits = np.uint64(1) << unsure.astype(np.uint64)
@@ -231,21 +258,56 @@ class _Asker:
             & (distance <= region.max_distance)
             & (owners[moment] != index.clips[place])
         )
-        hits = np.zeros(int(is_hit.sum()), _HIT)
-        hits["one"], hits["other"] = owners[moment[is_hit]], index.clips[place[is_hit]]
-        hits["distance"] = distance[is_hit] / region.hash_bits
+        moment, place, distance = moment[is_hit], place[is_hit], distance[is_hit]
+        looks = _signs_of_looks(waves[moment], crop, is_mirrored)
+        look_distance = np.bitwise_count(looks ^ index.looks[place]).sum(axis=1, dtype=np.int32)
+        is_alike = look_distance <= region.max_look_distance
+        hits = np.zeros(int(is_alike.sum()), _HIT)
+        hits["one"], hits["other"] = owners[moment[is_alike]], index.clips[place[is_alike]]
+        hits["distance"] = distance[is_alike] / region.hash_bits
+        hits["num"] = 1
         return hits
 
 
 def _closest(hits: np.ndarray) -> np.ndarray:
-    """Of equal pairs, keep the closest."""
+    """Of equal pairs, keep the closest, and count them."""
     order = np.lexsort(
         (hits["mirrored"], hits["crop"], hits["distance"], hits["other"], hits["one"])
     )
     hits = hits[order]
     is_first = np.ones(len(hits), bool)
     is_first[1:] = (hits["one"][1:] != hits["one"][:-1]) | (hits["other"][1:] != hits["other"][:-1])
-    return hits[is_first]
+    kept = hits[is_first]
+    if len(kept):
+        sums = np.add.reduceat(hits["num"].astype(np.int64), np.flatnonzero(is_first))
+        kept["num"] = np.minimum(sums, 30_000)
+    return kept
+
+
+_NO_WAVES = np.zeros((0, len(ROW_ORDERS)), np.float32)
+
+
+def _signs_of_looks(waves: np.ndarray, crop: Crop = WHOLE, is_mirrored: bool = False) -> np.ndarray:
+    """Compare neighboring cells of blurred pictures, uint64 (M, 3)."""
+    values = waves @ _look(crop, is_mirrored)
+    part = values.shape[1] // 3
+    return np.stack([_signs(values[:, at * part : (at + 1) * part]) for at in range(3)], axis=1)
+
+
+@cache
+def _look(crop: Crop, is_mirrored: bool) -> np.ndarray:
+    """Return what turns waves into the differences of neighboring cells of a blurred picture.
+
+    Their signs compare pictures place by place, so that what covers a part changes that part only.
+    """
+    waves = cosines((np.arange(_LOOK_CELLS) + 0.5) / _LOOK_CELLS)
+    cells = waves[ROW_ORDERS][:, :, None] * waves[COLUMN_ORDERS][:, None, :]
+    cells *= np.exp(-(ROW_ORDERS**2 + COLUMN_ORDERS**2) / (2 * _LOOK_BLUR**2))[:, None, None]
+    across = np.diff(cells, axis=2).reshape(len(cells), -1)
+    down = np.diff(cells, axis=1).reshape(len(cells), -1)
+    signs = MIRROR_SIGNS if is_mirrored else np.ones_like(MIRROR_SIGNS)
+    look = (crop_map(crop) * signs) @ np.concatenate([across, down], axis=1)
+    return np.ascontiguousarray(look, dtype=np.float32)
 
 
 def _tells(waves: np.ndarray) -> np.ndarray:

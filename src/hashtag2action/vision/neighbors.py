@@ -1,6 +1,6 @@
 """When two fingerprints are copies of each other."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +9,11 @@ from pydantic import Field
 from hashtag2action.config import Config
 from hashtag2action.vision.agreement import Agreement, agreement
 from hashtag2action.vision.alignment import (
+    LAG,
     Film,
     Timing,
     Way,
+    at_times,
     correlation,
     coverage,
     finer_crop,
@@ -28,6 +30,8 @@ _NUM_TRIED = 2
 _NUM_TURNS = 2
 _SAME_SPEED = 0.013  # chosen: two ends that are each a frame off in five seconds
 _LITTLE = 0.03
+_WORTH_A_LOOK = 0.12
+_WORTH_A_TURN = 0.3  # chosen: copies a half step of crop apart correlate by 0.5 and more
 _HARDLY_CROPPED = 0.95
 _NOTHING_MOVES = 0.1  # gray levels
 
@@ -184,7 +188,13 @@ class FingerprintMatcher(Config):
         for turn in range(_NUM_TURNS + 1):
             one = first.seen(way.crop, way.is_mirrored)
             timings = likely_timings(one, first.times_s, other, other_s, min_shared_s)
+            if timings[0].score < _WORTH_A_TURN and not self._may_agree(
+                one, first.times_s, other, other_s, timings
+            ):
+                return
             for rough in timings:
+                if rough.score < _WORTH_A_LOOK and rough != timings[-1]:
+                    continue
                 finer = finer_timing(one, first.times_s, other, other_s, rough)
                 if finer is None or len(finer[1]) < min_shared_s * SAMPLES_PER_S:
                     continue
@@ -199,10 +209,32 @@ class FingerprintMatcher(Config):
                         coverage(first.times_s, other_s, timing),
                         (one, other),
                     )
+            if turn == _NUM_TURNS or timings[0].score < _WORTH_A_TURN:
+                return
             crop = finer_crop(first, way, other, other_s, timings[0])
-            if crop == way.crop or turn == _NUM_TURNS:
+            if crop == way.crop:
                 return
             way = Way(crop, way.is_mirrored, way.is_swapped)
+
+    def _may_agree(
+        self,
+        one: np.ndarray,
+        one_s: np.ndarray,
+        other: np.ndarray,
+        other_s: np.ndarray,
+        timings: Sequence[Timing],
+    ) -> bool:
+        """Look roughly whether half of the picture agrees: most chance candidates end here."""
+        for at in timings:
+            wanted = at.speed * one_s[::_STRIDE] + at.offset_s
+            is_inside = (wanted >= other_s[0]) & (wanted <= other_s[-1])
+            if is_inside.sum() <= LAG:
+                continue
+            left, right = one[::_STRIDE][is_inside], at_times(other, other_s, wanted[is_inside])
+            found = agreement(left, right)
+            if found is not None and found.disagreeing <= self.max_covered + 0.1:
+                return True
+        return False
 
     def _is_copy(self, laid: _Overlay) -> bool:
         found = laid.agreement
