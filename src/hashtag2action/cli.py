@@ -187,6 +187,20 @@ def score(
 
 
 @app.command()
+def overlaps(
+    folder: Annotated[Path, typer.Argument(help="A finished curation.")],
+    as_json: Json = False,
+) -> None:
+    """List the clips that show what a benchmark shows."""
+    from hashtag2action.curate.references import overlaps_of
+
+    rows = overlaps_of(folder)
+    shown = [[row["clip_id"], row["overlap_of"], f"{row['overlap_distance']:.3f}"] for row in rows]
+    table = render_table("Overlaps", ["clip", "shows", "distance"], shown)
+    _say({"overlaps": rows}, table, as_json)
+
+
+@app.command()
 def export(
     folder: Annotated[Path, typer.Argument(help="A finished curation.")],
     overrides: Annotated[
