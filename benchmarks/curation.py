@@ -12,7 +12,13 @@ from functools import partial
 from pathlib import Path
 
 import hashtag2action
-from benchmarks import curation_export, curation_metadata, curation_speed, curation_survival
+from benchmarks import (
+    curation_copies,
+    curation_export,
+    curation_metadata,
+    curation_speed,
+    curation_survival,
+)
 from benchmarks.figures import Part, key_of_code, measure, show
 
 
@@ -33,6 +39,10 @@ def parts(shared: Path) -> list[Part]:
         ("speed", partial(curation_speed.speed_figures, shared)),
         ("export", partial(curation_export.export, shared)),
         ("survival", partial(curation_survival.measure, shared)),
+        ("copies", curation_copies.measure_grid),
+        ("overlap", curation_copies.measure_overlap(shared)),
+        ("copies-at-scale", curation_copies.measure_scale),
+        ("select-at-scale", curation_copies.measure_select),
     ]
 
 
