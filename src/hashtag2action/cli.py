@@ -327,9 +327,11 @@ def main() -> None:
             raise
         print(f"h2a: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("h2a: stopped; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        # Typer turns ctrl-C into this exit, and says nothing.
+        if end.code == 130:
+            print("h2a: stopped; run the same command again to go on", file=sys.stderr)
+        raise
 
 
 def _load(
