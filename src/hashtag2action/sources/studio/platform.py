@@ -62,6 +62,8 @@ class Studio(PostSource):
     """Posts of 2 s."""
     long_fraction: float = Field(default=0.01, ge=0, le=0.1)
     """Posts of more than a minute."""
+    is_hard: bool = False
+    """Make persons hard to see (dark, small, half covered) and show dogs and abstract pictures."""
     withdrawn_fraction: float = Field(default=0.03, ge=0, le=0.1)
     """Posts whose makers took them back after the export."""
 
@@ -111,7 +113,7 @@ class StudioFiles:
 
 def plan_studio(config: Studio) -> list[PostPlan]:
     """Invent the posts of a platform without rendering them."""
-    return plan_posts(config.seed, config.actions, config.mix)
+    return plan_posts(config.seed, config.actions, config.mix, is_hard=config.is_hard)
 
 
 def render_studio(

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from hashtag2action.sources.studio.hard import Trouble
 from hashtag2action.sources.studio.look import rng_for
 from hashtag2action.sources.studio.props import CAPTIONS
 from hashtag2action.sources.studio.scene import FRAME_RATE, Scene
@@ -69,8 +70,10 @@ class PostPlan:
         return sum(scene.num_frames for scene in self.scenes)
 
 
-def plan_posts(seed: int, actions: tuple[str, ...], mix: Mix) -> list[PostPlan]:
-    """Invent all posts; equal arguments give equal posts."""
+def plan_posts(
+    seed: int, actions: tuple[str, ...], mix: Mix, *, is_hard: bool = False
+) -> list[PostPlan]:
+    """Invent all posts; equal arguments give equal posts, hard or not the same stories."""
     rng = rng_for(seed, "platform")
     kinds = ["bad"] * mix.bad + ["nobody"] * mix.nobody + ["people"] * mix.people
     kinds += ["short"] * mix.short + ["long"] * mix.long + ["act"] * mix.act
@@ -80,6 +83,8 @@ def plan_posts(seed: int, actions: tuple[str, ...], mix: Mix) -> list[PostPlan]:
         _plan(seed, number, kind, actions, next(hows) if kind == "bad" else "")
         for number, kind in enumerate(kinds)
     ]
+    if is_hard:
+        plans = [_hardened(plan) for plan in plans]
     sources = [k for k, plan in enumerate(plans) if plan.kind in {"act", "people"}]
     sources = [sources[k] for k in rng.permutation(len(sources))]
     for k in sources[mix.duplicate : mix.duplicate + mix.withdrawn]:
@@ -109,6 +114,28 @@ def _plan(seed: int, number: int, kind: str, actions: tuple[str, ...], how: str)
         crf=int(rng.integers(24, 28)),
         said=_said(rng, creator),
     )
+
+
+def _hardened(plan: PostPlan) -> PostPlan:
+    """Dim, shrink or cover what is seen, put dogs and patterns in, and dissolve more often."""
+    scenes, dissolves = [], []
+    for number, scene in enumerate(plan.scenes):
+        rng = rng_for(scene.key, "hard")
+        way = rng.uniform(size=4)
+        trouble = Trouble(is_dark=bool(way[0] < 0.35))
+        kind = scene.kind
+        if kind == "person":
+            near = scene.action != "pushups"
+            is_covered = near and 0.65 < way[1] < 0.9
+            trouble = Trouble(bool(way[0] < 0.35), bool(way[1] < 0.35), bool(is_covered))
+        elif kind in {"landscape", "product"} and way[1] < 0.75:
+            kind = "dog" if way[1] < 0.4 else "pattern"
+        elif kind in {"title", "hands"}:
+            trouble = Trouble()
+        scenes.append(replace(scene, kind=kind, trouble=trouble))
+        soft = 2 * int(5 + 6 * way[3]) if number and way[2] < 0.3 else 0
+        dissolves.append(max(soft, plan.dissolves[number]))
+    return replace(plan, scenes=tuple(scenes), dissolves=tuple(dissolves))
 
 
 def _copy(seed: int, number: int, plan: PostPlan) -> PostPlan:
@@ -251,6 +278,10 @@ def truth_of(plan: PostPlan) -> dict[str, Any]:
         }
         if scene.kind == "hands":
             line["hands"] = True
+        if scene.trouble.label:
+            line["trouble"] = scene.trouble.label
+        if scene.kind in {"dog", "pattern"}:
+            line["shows"] = scene.kind
         if dissolve:
             line["transition"] = "dissolve"
             line["transition_start_s"] = round((start - dissolve // 2) / FRAME_RATE, 2)

@@ -8,6 +8,14 @@ import numpy as np
 
 from hashtag2action.sources.studio.body import Joints, Style
 from hashtag2action.sources.studio.figure import paint_person
+from hashtag2action.sources.studio.hard import (
+    NO_TROUBLE,
+    Trouble,
+    covered,
+    darkened,
+    dog_frames,
+    pattern_frames,
+)
 from hashtag2action.sources.studio.look import body_of, look_of, rng_for
 from hashtag2action.sources.studio.motion import UPPER_BODY_ACTIONS, move
 from hashtag2action.sources.studio.paint import Painting, View
@@ -40,8 +48,9 @@ _YAW = {"pushups": (0.6, 1.15), "lunges": (0.4, 1.1), "walking": (0.0, 1.05), "s
 class Scene:
     """What a take shows; the same scene always gives the same frames.
 
-    `kind` is `person`, `landscape`, `product`, `title` or `hands`; `key` seeds everything that is
-    not said here; people, outfits and places are numbers within a pool.
+    `kind` is `person`, `landscape`, `product`, `title`, `hands`, `dog` or `pattern`;
+    `key` seeds everything that is not said here; people, outfits and places are numbers within a
+    pool.
     """
 
     key: str
@@ -52,6 +61,7 @@ class Scene:
     person: int = 0
     outfit: int = 0
     place: int = 0
+    trouble: Trouble = NO_TROUBLE
     bars: str = ""
     """Empty, or `blurred` or `black`: the picture is smaller than the frame and has bars."""
 
@@ -90,8 +100,16 @@ def _inner_frames(scene: Scene, size: Size) -> Iterator[np.ndarray]:
         frames = hands_frames(scene.key, scene.pool, scene.person, size, scene.num_frames)
     elif scene.kind == "person":
         frames = _person_frames(scene, size)
+    elif scene.kind == "dog":
+        frames = dog_frames(scene.key, scene.pool, scene.place, size, scene.num_frames)
+    elif scene.kind == "pattern":
+        frames = pattern_frames(scene.key, size, scene.num_frames)
     else:
         frames = still_frames(scene.key, scene.kind, size, scene.num_frames)
+    if scene.trouble.is_covered:
+        frames = covered(scene.key, frames, size)
+    if scene.trouble.is_dark:
+        frames = darkened(scene.key, frames)
     rng = rng_for(scene.key, "sensor")
     width, height = size
     # Sensor noise: one tile, moved about, is as good as fresh noise and costs nothing.
@@ -152,6 +170,9 @@ def _perform(
     else:
         scale = min(height * rng.uniform(0.55, 0.76), width * 1.3)
         ground = min(height * rng.uniform(0.86, 0.95), scale * 1.2 + height * 0.2)
+    if scene.trouble.is_small:
+        share = rng_for(scene.key, "far").uniform(0.28, 0.5)
+        scale, ground = scale * share, height * (0.6 + 0.3 * share)
     view = View(
         scale, 0.0, ground, yaw, distance=rng.uniform(3.2, 6.0), eye_height=rng.uniform(0.45, 0.9),
         light=_light(rng), ambience=tuple(rng.uniform(0.82, 1.02) * rng.uniform(0.95, 1.04, 3)),
