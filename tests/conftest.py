@@ -58,9 +58,9 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def detector_weights() -> None:
     """Have the default detector's files in the cache, or skip the test with what is missing."""
     from hashtag2action.errors import WeightsError
-    from hashtag2action.vision.persons import BlazePose
+    from hashtag2action.vision.persons import Cascade
 
     try:
-        BlazePose().open()
+        Cascade().open()
     except WeightsError as error:
         pytest.skip(str(error))

@@ -84,6 +84,26 @@ CLIP = pa.schema(
         _column("max_persons", pa.int32(), "Most persons in one sampled frame."),
         _column("person_score", pa.float32(), "Mean best person score over sampled frames."),
         _column("person_height_fraction", pa.float32(), "Median height of the tallest person box."),
+        _column(
+            "face_fraction",
+            pa.float32(),
+            "Share with a face, of sampled frames closely looked at; null: none was.",
+        ),
+        _column(
+            "hand_fraction",
+            pa.float32(),
+            "Share with a hand, of sampled frames closely looked at; null: none was.",
+        ),
+        _column(
+            "person_track_times_s",
+            pa.list_(pa.float32()),
+            "Times at which the person who is seen most was found, seconds in the video.",
+        ),
+        _column(
+            "person_track_boxes",
+            pa.list_(pa.list_(pa.float32())),
+            "That person's box at each of them: x0, y0, x1, y1 in shares of the frame.",
+        ),
         _column("motion_score", pa.float32(), "Mean luma change over 0.1 s, 0 to 255."),
         _column("still_fraction", pa.float32(), "Share of 0.1 s steps in which nothing moves."),
         _column("brightness", pa.float32(), "Mean luma, 0 to 255."),

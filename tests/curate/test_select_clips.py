@@ -12,6 +12,7 @@ GOOD: dict[str, Any] = {
     "end_s": 4.0,
     "is_longest_scene": True,
     "person_fraction": 0.9,
+    "hand_fraction": 0.0,
     "motion_score": 4.0,
     "still_fraction": 0.1,
     "black_fraction": 0.0,
@@ -67,6 +68,14 @@ def test_the_first_broken_rule_is_the_reason():
     row = judge(SelectClips(), end_s=1.5, person_fraction=0.0)
     assert row["reject_reason"] == "too_short"
     assert row["has_person"] is False
+
+
+def test_hands_at_work_are_an_action_without_a_person():
+    hands = {"person_fraction": 0.0, "hand_fraction": 1.0}
+    assert judge(SelectClips(), **hands)["has_person"] is True
+    assert judge(SelectClips(), **hands)["reject_reason"] is None
+    seldom = {"person_fraction": 0.0, "hand_fraction": 0.5}
+    assert judge(SelectClips(), **seldom)["reject_reason"] == "no_person"
 
 
 def test_all_scenes_may_be_taken():

@@ -1,29 +1,26 @@
 """One contract every person detector satisfies, and the evidence drawn from what they find."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from hashtag2action.errors import WeightsError
 from hashtag2action.vision.persons import (
-    NOBODY,
+    Agreement,
     AnyPersonDetector,
     BlazePose,
+    Cascade,
     PersonDetector,
-    Persons,
     Yolox,
-    person_evidence,
 )
+from hashtag2action.vision.weights import YOLOX_NANO, shipped
 
 Opened = tuple[PersonDetector, float]
-KINDS = ("blazepose", "bodies_only", "second_look", "yolox")
+KINDS = ("cascade", "blazepose", "bodies_only", "second_look", "yolox", "agreement")
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +37,14 @@ def detector(
     kind: str = request.param
     if kind not in opened:
         configs = {
+            "cascade": Cascade,
             "blazepose": BlazePose,
             "bodies_only": lambda: BlazePose(faces_and_hands=False, min_score=0.5),
             "second_look": lambda: BlazePose(second_look=True),
             "yolox": lambda: Yolox(path=shared("models/yolox_nano_416.onnx")),
+            "agreement": lambda: Agreement(
+                first=Yolox(path=shipped(YOLOX_NANO)), second=BlazePose()
+            ),
         }
         config = configs[kind]()
         try:
@@ -84,6 +85,7 @@ def test_a_detector_finds_the_person_in_a_photograph(
     detect, min_score = detector
     (found,) = detect.detect([portrait])
     assert found.count(min_score) == 1
+    assert detect.detect([portrait], closely=False)[0].count(min_score) == 1
     x0, y0, x1, y1 = found.boxes[0]
     assert x0 < 195 < x1
     assert y0 < 260 < y1
@@ -122,8 +124,8 @@ def test_answers_to_any_picture_have_the_promised_form(
         assert found.boxes.shape == (len(found.scores), 4)
         assert np.all((found.scores >= 0) & (found.scores <= 1))
         assert np.all(np.diff(found.scores) <= 0)
-        assert 0 <= found.face <= 1
-        assert 0 <= found.hand <= 1
+        for part in (found.face, found.hand):
+            assert part is None or 0 <= part <= 1
         assert np.all(found.boxes >= 0)
         assert np.all(found.boxes[:, 2:] <= [width, height])
         assert np.all(found.boxes[:, :2] <= found.boxes[:, 2:])
@@ -158,28 +160,7 @@ def test_a_missing_or_wrong_yolox_file_is_an_error_with_its_name(tmp_path: Path)
             Yolox(path=tmp_path / f"{name}.onnx").open()
 
 
-def _persons(*scores: float) -> Persons:
-    boxes = np.array([[0, 0, 10, 50 + 10 * index] for index in range(len(scores))], np.float32)
-    return Persons(boxes.reshape(-1, 4), np.array(scores, np.float32))
-
-
-def test_evidence_counts_frames_with_somebody_who_reaches_the_score() -> None:
-    found = [_persons(0.9, 0.8), _persons(0.6), NOBODY, _persons(0.75)]
-    evidence = person_evidence(found, [100] * 4, min_score=0.7)
-    assert evidence.fraction == 0.5
-    assert evidence.max_persons == 2
-    assert evidence.mean_score == pytest.approx((0.9 + 0.6 + 0.75) / 4)
-    assert evidence.height_fraction == pytest.approx(0.55)
-
-
-def test_faces_and_hands_are_evidence_of_their_own() -> None:
-    hands_only = replace(NOBODY, hand=0.8)
-    found = [hands_only, replace(NOBODY, face=0.7, hand=0.4), NOBODY, hands_only]
-    evidence = person_evidence(found, [100] * 4, min_score=0.7)
-    assert (evidence.fraction, evidence.face_fraction, evidence.hand_fraction) == (0, 0.25, 0.5)
-
-
-def test_the_default_detector_sees_the_face_in_a_photograph(
+def test_blazepose_sees_the_face_in_a_photograph(
     portrait: np.ndarray, opened: dict[str, Opened]
 ) -> None:
     try:
@@ -187,22 +168,45 @@ def test_the_default_detector_sees_the_face_in_a_photograph(
     except WeightsError as error:
         pytest.skip(str(error))
     (found,) = detector.detect([portrait])
+    assert found.face is not None
     assert found.face > 0.5
 
 
-def test_no_frames_are_no_evidence() -> None:
-    assert person_evidence([], [], min_score=0.5).fraction == 0.0
-
-
-@given(
-    st.lists(st.lists(st.floats(0, 1, width=32), max_size=4), min_size=1, max_size=8),
-    st.floats(0.1, 0.9),
-)
-def test_evidence_falls_as_the_score_asked_for_rises(
-    scores: list[list[float]], min_score: float
+def test_a_free_network_gives_what_a_fixed_one_does(
+    shared: Callable[[str], Path], portrait: np.ndarray
 ) -> None:
-    found = [_persons(*sorted(frame, reverse=True)) for frame in scores]
-    low = person_evidence(found, [100] * len(found), min_score)
-    high = person_evidence(found, [100] * len(found), min_score + 0.1)
-    assert 0 <= high.fraction <= low.fraction <= 1
-    assert high.max_persons <= low.max_persons
+    square = cv2.resize(portrait, (416, 416))
+    fixed = Yolox(path=shared("models/yolox_nano_416.onnx")).open().detect([square])[0]
+    free = Yolox(path=shipped(YOLOX_NANO)).open().detect([square])[0]
+    np.testing.assert_allclose(free.boxes, fixed.boxes, atol=1e-3)
+    np.testing.assert_allclose(free.scores, fixed.scores, atol=1e-5)
+
+
+def test_frames_of_many_shapes_may_come_together(portrait: np.ndarray) -> None:
+    detector = Yolox(path=shipped(YOLOX_NANO)).open()
+    frames = [portrait, portrait, portrait[:200], portrait, portrait[:, :200]] * 3
+    together = detector.detect(frames)
+    alone = [detector.detect([frame])[0] for frame in frames[:5]]
+    for one, other in zip(together, alone * 3, strict=True):
+        np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
+
+
+def test_a_device_that_is_not_there_is_an_error() -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this machine has the device")
+    with pytest.raises(WeightsError, match="cuda"):
+        Yolox(path=shipped(YOLOX_NANO), device="cuda").open()
+
+
+def test_agreement_keeps_only_what_both_detectors_see(portrait: np.ndarray) -> None:
+    try:
+        both = Agreement(first=Yolox(path=shipped(YOLOX_NANO)), second=BlazePose())
+        detector = both.open()
+    except WeightsError as error:
+        pytest.skip(str(error))
+    (found,) = detector.detect([portrait])
+    assert found.count(0.5) == 1
+    strict = Agreement(first=both.first, second=BlazePose(min_score=0.999)).open()
+    assert strict.detect([portrait])[0].count(0.5) == 0

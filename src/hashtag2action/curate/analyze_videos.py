@@ -19,7 +19,7 @@ from hashtag2action.curate.watch import Meter, Watch
 from hashtag2action.records import CLIP, REJECT_REASON
 from hashtag2action.video.probe import VideoInfo
 from hashtag2action.video.walk import walk_video
-from hashtag2action.vision.persons import AnyPersonDetector, BlazePose, PersonDetector
+from hashtag2action.vision.persons import AnyPersonDetector, Cascade, PersonDetector
 from hashtag2action.vision.scenes import SceneDetector
 
 
@@ -35,10 +35,10 @@ class AnalyzeVideos(Stage):
 
     scenes: SceneDetector = SceneDetector()
     """Where scenes begin."""
-    persons: AnyPersonDetector | None = BlazePose()
+    persons: AnyPersonDetector | None = Cascade()
     """Who looks for persons; null leaves the person columns empty."""
     person_samples_per_s: float = Field(default=2.0, gt=0)
-    """Pictures per second shown to the person detector; the first of a scene come faster."""
+    """Pictures per second that are searched for persons; the first of a scene come faster."""
     person_long_side_px: int = Field(default=416, ge=64)
     """Longer side of these pictures; larger ones are scaled down. Source: YOLOX-nano's input."""
     picture_samples_per_s: float = Field(default=1.0, gt=0)

@@ -111,7 +111,13 @@ class BlazePoseDetector:
             self._parts["hand"] = Finder(PALM_DETECTION, PALM_LAYOUT, num_threads)
         self._presence = Net(POSE_LANDMARK, num_threads) if second_look else None
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[Persons]:
+    def detect(
+        self,
+        frames: Sequence[np.ndarray],
+        *,
+        closely: bool = True,
+        glances: Sequence[Persons] = (),
+    ) -> list[Persons]:
         """Find persons in RGB frames, each uint8 (H, W, 3) of any size."""
         return [self._detect_one(frame) for frame in frames]
 
@@ -129,7 +135,12 @@ class BlazePoseDetector:
             scores = 1 - (1 - scores) * (1 - part_scores(bodies, parts))
         order = np.argsort(-scores, kind="stable")
         boxes = clip_to_frame(body_boxes(bodies), *frame.shape[:2])
-        return Persons(boxes[order], np.clip(scores[order], 0, 1).astype(np.float32), **surest)
+        return Persons(
+            boxes[order],
+            np.clip(scores[order], 0, 1).astype(np.float32),
+            face=surest.get("face"),
+            hand=surest.get("hand"),
+        )
 
     def _is_there(self, frame: np.ndarray, points: np.ndarray) -> bool:
         assert self._presence is not None

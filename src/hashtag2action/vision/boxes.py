@@ -73,3 +73,15 @@ def clip_to_frame(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     """Cut boxes (n, 4) of x0, y0, x1, y1 at the border of the picture; float32."""
     limits = np.array([width, height, width, height], np.float32)
     return np.clip(boxes, 0, limits).astype(np.float32)
+
+
+def shared_parts(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the share of the smaller box inside the other, (n, m) in [0, 1], for all pairs."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    inner = np.prod(np.clip(high - low, 0, None), axis=2)
+    areas = [
+        np.prod(np.clip(some[:, 2:] - some[:, :2], 0, None), axis=1) for some in (boxes, others)
+    ]
+    smaller = np.minimum(areas[0][:, None], areas[1][None])
+    return np.where(smaller > 0, inner / np.maximum(smaller, 1e-9), 0.0)

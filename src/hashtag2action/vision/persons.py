@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from pydantic import Field
@@ -18,24 +18,28 @@ class Persons:
     `boxes` is float32 (n, 4) of x0, y0, x1, y1 in pixels inside the frame; `scores` is float32
     (n,) in [0, 1]. Weak candidates are included, so that thresholds can be moved later: whoever
     counts persons counts those that reach the detector's `min_score`. `face` and `hand` are the
-    scores, in [0, 1], of the surest face and hand anywhere in the frame, on a body or not; 0 from a
-    detector that does not look for them.
+    scores, in [0, 1], of the surest face and hand anywhere in the frame, on a body or not; None
+    where nobody looked for them. `is_doubtful` says that looking more closely may change the
+    answer.
     """
 
     boxes: np.ndarray
     scores: np.ndarray
-    face: float = 0.0
-    hand: float = 0.0
+    face: float | None = None
+    hand: float | None = None
+    is_doubtful: bool = False
+    notes: Any = None
+    """What the detector itself wants back on a closer look; nobody else's business."""
+
+    @property
+    def best_score(self) -> float:
+        """The surest candidate's score; 0 without a candidate."""
+        return float(self.scores.max(initial=0.0))
 
     def count(self, min_score: float) -> int:
         """Return how many candidates reach a score."""
         return int(np.count_nonzero(self.scores >= min_score))
 
-
-MIN_FACE = 0.6
-"""Score from which a face counts. Source: MediaPipe, `face_detection_full_range`."""
-MIN_HAND = 0.5
-"""Score from which a hand counts. Source: MediaPipe, `palm_detection_cpu`."""
 
 NOBODY = Persons(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
@@ -43,13 +47,55 @@ NOBODY = Persons(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 class PersonDetector(Protocol):
     """Finds persons. A frame's answer does not depend on the frames beside it."""
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[Persons]:
-        """Look at RGB frames, each uint8 (H, W, 3) of any size; one answer a frame, in order."""
+    def detect(
+        self,
+        frames: Sequence[np.ndarray],
+        *,
+        closely: bool = True,
+        glances: Sequence[Persons] = (),
+    ) -> list[Persons]:
+        """Look at RGB frames, each uint8 (H, W, 3) of any size; one answer a frame, in order.
+
+        Args:
+            frames: The frames.
+            closely: False lets a detector that works in steps stop after the first and say which
+                answers are doubtful; others ignore it.
+            glances: The detector's own answers to the same frames with `closely` off, if there are
+                any: they spare it the first step.
+        """
         ...
 
 
+class Cascade(Config):
+    """The default: YOLOX-nano at a glance, and in doubt all nets on a closer look.
+
+    YOLOX-nano ships with the package; the nets of MediaPipe (6 MB) are fetched once. See
+    `hashtag2action.vision.weights`.
+    """
+
+    runtime_fields: ClassVar[tuple[str, ...]] = ("num_threads",)
+
+    kind: Literal["cascade"] = "cascade"
+    min_score: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Score from which a candidate counts as a person. Chosen: as likely as not, and a little more;
+    see the biases in `vision.cascade`."""
+    num_threads: Annotated[int, Field(ge=1)] = 1
+    """Threads of each net. One suits a worker per core."""
+
+    def open(self) -> PersonDetector:
+        """Load the nets.
+
+        Raises:
+            MissingExtraError: onnxruntime or ai-edge-litert is not installed.
+            WeightsError: A file is not in the cache and cannot be fetched.
+        """
+        from hashtag2action.vision.cascade import CascadeDetector
+
+        return CascadeDetector(self.num_threads)
+
+
 class BlazePose(Config):
-    """The default: body, face and hand nets of MediaPipe, whose agreement makes a person.
+    """Body, face and hand nets of MediaPipe, whose agreement makes a person.
 
     Its files (6 MB) are fetched once; see `hashtag2action.vision.weights`.
     """
@@ -85,17 +131,24 @@ class BlazePose(Config):
 
 
 class Yolox(Config):
-    """A YOLOX network, any size, trained on COCO and exported to ONNX: a file of your own."""
+    """A YOLOX network, any size, trained on COCO and exported to ONNX: a file of your own.
 
-    runtime_fields: ClassVar[tuple[str, ...]] = ("num_threads",)
+    `h2a weights fetch yolox-nano` (or yolox-tiny, yolox-s) brings one.
+    """
+
+    runtime_fields: ClassVar[tuple[str, ...]] = ("num_threads", "device")
 
     kind: Literal["yolox"] = "yolox"
     path: Path
     """The .onnx file. Nothing is fetched."""
-    min_score: Annotated[float, Field(gt=0, le=1)] = 0.3
+    min_score: Annotated[float, Field(gt=0, lt=1)] = 0.3
     """Score from which a candidate counts as a person. Source: the project's ONNX demo."""
+    long_side_px: Annotated[int, Field(ge=64)] = 416
+    """What frames are scaled to, if the network's size is free. Source: YOLOX-nano's input."""
     num_threads: Annotated[int, Field(ge=1)] = 1
     """Threads of the network. One suits a worker per core."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where it runs; `cuda` needs onnxruntime-gpu."""
 
     def open(self) -> PersonDetector:
         """Load the network.
@@ -106,58 +159,59 @@ class Yolox(Config):
         """
         from hashtag2action.vision.yolox import YoloxDetector
 
-        return YoloxDetector(self.path, self.num_threads)
+        return YoloxDetector(self.path, self.num_threads, self.device, self.long_side_px)
 
 
-AnyPersonDetector = Annotated[BlazePose | Yolox, Field(discriminator="kind")]
+class Detr(Config):
+    """RT-DETR or D-FINE by `transformers`, any size: a folder of your own."""
+
+    runtime_fields: ClassVar[tuple[str, ...]] = ("device",)
+
+    kind: Literal["detr"] = "detr"
+    path: Path
+    """A folder that `save_pretrained` wrote. Nothing is fetched."""
+    min_score: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Score from which a candidate counts as a person. Source: the RT-DETR authors' demo, 0.6;
+    chosen lower, for a scene is judged by several frames."""
+    side_px: Annotated[int, Field(ge=64, multiple_of=32)] = 640
+    """Side of the square that frames are scaled to. Source: both papers."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where it runs."""
+
+    def open(self) -> PersonDetector:
+        """Load the network.
+
+        Raises:
+            MissingExtraError: torch or transformers is not installed.
+            WeightsError: The folder is absent or holds no detector of this family.
+        """
+        from hashtag2action.vision.detr import DetrDetector
+
+        return DetrDetector(self.path, self.side_px, self.device)
 
 
-@dataclass(frozen=True)
-class PersonEvidence:
-    """What sampled frames say about persons in a scene.
-
-    `fraction` is the share of frames with a person, in [0, 1]; `max_persons` the most in one
-    frame; `mean_score` the mean over frames of the best candidate's score, in [0, 1];
-    `height_fraction` the median over frames with a person of the tallest one's share of the
-    frame's height, in [0, 1]; `face_fraction` and `hand_fraction` the shares of frames with a face
-    and with a hand, in [0, 1]: hands without a body are an action too (piano, knitting).
-    """
-
-    fraction: float
-    max_persons: int
-    mean_score: float
-    height_fraction: float
-    face_fraction: float
-    hand_fraction: float
+AnySingleDetector = Annotated[Cascade | BlazePose | Yolox | Detr, Field(discriminator="kind")]
 
 
-NO_EVIDENCE = PersonEvidence(0.0, 0, 0.0, 0.0, 0.0, 0.0)
+class Agreement(Config):
+    """Two detectors that must both see a person; each answers for the other's mistakes."""
+
+    kind: Literal["agreement"] = "agreement"
+    first: AnySingleDetector
+    """Its boxes are given."""
+    second: AnySingleDetector
+    min_score: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Score from which a candidate counts: at 0.5 each reaches its own `min_score`."""
+
+    def open(self) -> PersonDetector:
+        """Load both; raises what they raise."""
+        from hashtag2action.vision.agreeing import AgreeingDetector
+
+        return AgreeingDetector(
+            (self.first.open(), self.first.min_score), (self.second.open(), self.second.min_score)
+        )
 
 
-def person_evidence(
-    found: Sequence[Persons], heights: Sequence[int], min_score: float
-) -> PersonEvidence:
-    """Sum up what a detector found in the sampled frames of one scene; no frames, no evidence.
-
-    Args:
-        found: One entry a frame.
-        heights: Height of each frame in pixels.
-        min_score: Score from which a candidate counts as a person, the detector's `min_score`.
-    """
-    if not found:
-        return NO_EVIDENCE
-    counts = [persons.count(min_score) for persons in found]
-    tallest = [
-        float(np.max((persons.boxes[:, 3] - persons.boxes[:, 1])[persons.scores >= min_score]))
-        / height
-        for persons, height, count in zip(found, heights, counts, strict=True)
-        if count
-    ]
-    return PersonEvidence(
-        fraction=sum(count > 0 for count in counts) / len(counts),
-        max_persons=max(counts),
-        mean_score=float(np.mean([persons.scores.max(initial=0.0) for persons in found])),
-        height_fraction=float(np.median(tallest)) if tallest else 0.0,
-        face_fraction=sum(persons.face >= MIN_FACE for persons in found) / len(found),
-        hand_fraction=sum(persons.hand >= MIN_HAND for persons in found) / len(found),
-    )
+AnyPersonDetector = Annotated[
+    Cascade | BlazePose | Yolox | Detr | Agreement, Field(discriminator="kind")
+]

@@ -81,9 +81,44 @@ FACE_DETECTION = WeightsFile(
     "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
     MEDIAPIPE,
 )
+HAND_LANDMARK = WeightsFile(
+    "mediapipe/modules/hand_landmark/hand_landmark_lite.tflite",
+    "048edd3645c9bf7397d19a9f6e3a42957d6e414c9bea6598030a2e9b624156e6",
+    MEDIAPIPE,
+)
 
-WEIGHTS = (POSE_DETECTION, POSE_LANDMARK, PALM_DETECTION, FACE_DETECTION)
+WEIGHTS = (POSE_DETECTION, POSE_LANDMARK, PALM_DETECTION, FACE_DETECTION, HAND_LANDMARK)
 """Every file the package may fetch. One visit to a parcel takes all of its files."""
+
+
+@dataclass(frozen=True)
+class ShippedFile:
+    """A weights file that is part of the package, known by its SHA-256 (hexadecimal)."""
+
+    name: str
+    sha256: str
+    licence: str
+
+
+YOLOX_NANO = ShippedFile(
+    "yolox_nano.onnx",
+    "f265473a124c264bc2de6cac7f329bde01d6f4066161f2226b6bbe3d5e90794c",
+    "Apache-2.0",
+)
+"""YOLOX-nano, 0.9 M parameters, COCO. Source: the authors' network, exported to ONNX at 416 px;
+number of pictures, height and width were then made free, which changes no number."""
+
+
+def shipped(file: ShippedFile) -> Path:
+    """Return the path of a checked file of the package.
+
+    Raises:
+        WeightsError: The installation lacks the file, or it was changed.
+    """
+    path = Path(__file__).parent / "nets" / file.name
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != file.sha256:
+        raise WeightsError(f"{path}: is absent or was changed; install the package again")
+    return path
 
 
 def cache_folder() -> Path:
