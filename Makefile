@@ -17,6 +17,7 @@ help:
 	@echo "make check   format, lint, types, imports"
 	@echo "make bench-mining  the figures of mining, against a simulated platform"
 	@echo "make bench-curation  the figures of curation, on real and rendered footage"
+	@echo "make bench-model  the figures of the networks and their weights"
 	@echo "make format  write the format and the safe fixes"
 	@echo "make clean   remove .venv and runs"
 
@@ -53,3 +54,6 @@ bench-mining: $(STAMP)
 
 bench-curation: $(STAMP)
 	$(BIN)/python -m benchmarks.curation --out runs/bench-curation --shared ../shared
+
+bench-model: $(STAMP)
+	$(BIN)/python -m benchmarks.model --out runs/bench-model --shared ../shared

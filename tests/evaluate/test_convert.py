@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmarks.model_weights import growth_apart, write_sparse_checkpoint
 from safetensors.torch import load_file
 
 from hashtag2action.data.loader import Sampling
@@ -248,3 +249,11 @@ def test_an_encoder_alone_goes_to_a_file_but_not_to_a_pipeline(tmp_path):
         with pytest.raises(ConfigError, match=r"encoder alone|only a classifier"):
             convert(tmp_path / "encoder.pth", Conversion(to=to))
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_large_file_is_converted_within_two_tensors_of_memory(tmp_path):
+    path = write_sparse_checkpoint(tmp_path / "large.pth", "vit_b", with_optimizer=False)
+    assert path.stat().st_size > 370_000_000
+    growth, largest = growth_apart(path, "safetensors", tmp_path / "large.safetensors")
+    assert (tmp_path / "large.safetensors").stat().st_size > 370_000_000
+    assert growth <= 2 * largest

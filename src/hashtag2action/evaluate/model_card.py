@@ -4,6 +4,7 @@ from typing import Any
 
 import yaml
 
+from hashtag2action.evaluate.cards import FRAMES_PER_S
 from hashtag2action.evaluate.paper import PAPER, PAPER_TOP1
 from hashtag2action.evaluate.recognizer import Card
 from hashtag2action.models.layouts import Kind, Weights
@@ -42,13 +43,13 @@ def model_card(
         f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n",
         f"# VideoMAE V2, {card.network.variant}, {weights.kind}\n",
         _what(weights, card),
-        _use(weights.kind),
+        _use(weights.kind, card),
         f"## Data\n\nTrained on: {data or NOT_SAID}.\n",
         _measured(measured),
         _reported(),
         f"## Licence\n\n{license_name or NOT_SAID}. The licence of weights is a matter between you "
         "and who trained them; this export changes nothing about it.\n",
-        _limits(card, difference_as_delivered),
+        _limits(weights.kind, card, difference_as_delivered),
     ]
     return "\n".join(parts)
 
@@ -73,12 +74,14 @@ def _patch(weights: Weights) -> int:
     return weights.tensors[name].shape[-1]
 
 
-def _use(kind: Kind) -> str:
+def _use(kind: Kind, card: Card) -> str:
     if kind == "classifier":
+        # Whole frames, at the usual rate: the pipeline counts frames, not time.
+        rate = max(1, round(card.sampling.stride_s * FRAMES_PER_S))
         code = (
             "from transformers import pipeline\n"
             'classify = pipeline("video-classification", model="PATH")\n'
-            'print(classify("video.mp4", frame_sampling_rate=4))\n'
+            f'print(classify("video.mp4", frame_sampling_rate={rate}))\n'
         )
     else:
         code = (
@@ -117,15 +120,24 @@ def _reported() -> str:
     )
 
 
-def _limits(card: Card, difference: float) -> str:
+def _limits(kind: Kind, card: Card, difference: float) -> str:
     lines = [
-        "It names the class it finds most likely, also where none of them is to be seen.",
-        "Its classes are those of its training set; people and places that are rare there are "
-        "recognized less well.",
-        f"`pipeline` looks at the first frames of a video ({card.network.num_frames} times "
-        "`frame_sampling_rate`), one view; figures above are means over views.",
         "`transformers` computes two norms with another epsilon (1e-5 for 1e-6): outputs as "
         f"delivered differ by {difference:.2g} of the largest, and by rounding alone once it is "
         "set.",
     ]
+    if kind == "classifier":
+        lines += [
+            "It names the class it finds most likely, also where none of them is to be seen.",
+            "Its classes are those of its training set; people and places that are rare there are "
+            "recognized less well.",
+            f"`pipeline` looks at the first frames of a video ({card.network.num_frames} times "
+            "`frame_sampling_rate`), one view; figures above are means over views.",
+        ]
+    else:
+        lines += [
+            "It recognizes nothing before it is fine-tuned.",
+            "The class of `transformers` decodes all hidden tokens; weights trained to decode half "
+            "of them, as VideoMAE V2's, meet more tokens there than in training.",
+        ]
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines) + "\n"
