@@ -85,12 +85,13 @@ def _scaled(frame: np.ndarray) -> np.ndarray:
 
 def _cropped(path: Path, rng: np.random.Generator) -> tuple[Frames, int]:
     """Cut off down to 85 % of each side, anywhere, and bring it to the old size."""
-    scale = 0.85
-    width, height = round(SIZE[0] * scale), round(SIZE[1] * scale)
-    left = int(rng.integers(SIZE[0] - width + 1))
-    top = int(rng.integers(SIZE[1] - height + 1))
+    frames = list(_frames(path))
+    size = frames[0].shape[1], frames[0].shape[0]
+    width, height = round(size[0] * 0.85), round(size[1] * 0.85)
+    left = int(rng.integers(size[0] - width + 1))
+    top = int(rng.integers(size[1] - height + 1))
     rows, columns = slice(top, top + height), slice(left, left + width)
-    return (cv2.resize(frame[rows, columns], SIZE) for frame in _frames(path)), 28
+    return (cv2.resize(frame[rows, columns], size) for frame in frames), 28
 
 
 def _captioned(path: Path, rng: np.random.Generator) -> tuple[Frames, int]:

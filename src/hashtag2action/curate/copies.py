@@ -22,6 +22,8 @@ from hashtag2action.vision.prints import Prints
 _PAIRS_PER_JOB = 256
 _PAIRS_WORTH_WORKERS = 4096
 """Chosen: below this many pairs a comparison takes less time than a process takes to start."""
+_KEYS_WORTH_A_SEARCH = 8
+"""Chosen: chance leads from one clip to another by fewer keys, a crop half a step off by more."""
 _JOBS_WAITING = 4  # per worker; what waits is held in memory
 
 
@@ -169,6 +171,8 @@ class _Job:
         for pair in self.pairs:
             one, other = _read(*self.prints[pair.copy]), _read(*self.prints[pair.original])
             match = self.matcher.match(one, other, pair.ways)
+            if match is None and pair.num >= _KEYS_WORTH_A_SEARCH:
+                match = self.matcher.match(one, other)
             if match is not None:
                 found.append((pair.copy, pair.original, match.distance))
         return found

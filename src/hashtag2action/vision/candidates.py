@@ -30,7 +30,8 @@ from hashtag2action.vision.fingerprint import (
 from hashtag2action.vision.neighbors import CROPS
 from hashtag2action.vision.prints import ListedPrints, Prints, moments
 
-_KEPT_STEP, _ASKED_STEP = 4, 8  # pictures: each half second stands in the index, each second asks
+# Pictures: each half second stands in the index, each second asks, from the same one on.
+_FIRST, _KEPT_STEP, _ASKED_STEP = 2, 4, 8
 _MAX_SLOT_BITS = 24
 _MIXER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: spreads keys over slots
 _MIN_LEVELS = 2.5  # gray levels; a picture of less contrast tells nothing
@@ -67,7 +68,7 @@ class Region:
 
 _EDGE = 0.3
 REGIONS = (
-    Region(WHOLE, 26, 64, 14, 44, 4, False, tuple(CROPS)),
+    Region(WHOLE, 26, 64, 14, 46, 6, False, tuple(CROPS)),
     *(
         Region(part, 24, 52, 9, 42, 6, True, (WHOLE,))
         for part in (
@@ -179,7 +180,7 @@ class _Index:
         hashes, looks, clips = [nothing], [_signs_of_looks(_NO_WAVES)], [np.zeros(0, np.int32)]
         turn = _turn(region, WHOLE, False)
         for first, data, starts in prints.batches(_BATCH):
-            waves, owners = moments(data, starts, _KEPT_STEP)
+            waves, owners = moments(data, starts, _KEPT_STEP, _FIRST)
             values = waves @ turn
             found = _signs(values)
             is_new = _is_new(found & _mask(region), owners) & _tells(waves)
@@ -213,7 +214,7 @@ class _Asker:
 
     def __call__(self, run: tuple[int, int]) -> np.ndarray:
         starts = self.starts[run[0] : run[1] + 1]
-        waves, owners = moments(self.data, starts, _ASKED_STEP)
+        waves, owners = moments(self.data, starts, _ASKED_STEP, _FIRST)
         told = _tells(waves)
         waves, owners = waves[told], (owners[told] + run[0] + self.first).astype(np.int32)
         found = [np.zeros(0, _HIT)]

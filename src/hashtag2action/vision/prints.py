@@ -38,19 +38,21 @@ class ListedPrints(list[Fingerprint]):
             yield first, np.frombuffer(b"".join(texts), np.uint8), starts
 
 
-def moments(data: np.ndarray, starts: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """Read every n-th picture of each clip, from the middle of the first n on.
+def moments(
+    data: np.ndarray, starts: np.ndarray, step: int, first: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read every n-th picture of each clip, from a first one on.
 
     Returns:
         float32 (M, NUM_WAVES), and int64 (M,), whose each is.
     """
     header = 4 * NUM_WAVES
     num_pictures = np.maximum(np.diff(starts) - header, 0) // NUM_WAVES
-    num = (num_pictures + step // 2) // step
+    num = (num_pictures - first + step - 1) // step
     num = np.where(num_pictures > 0, np.maximum(num, 1), 0)
     owners = np.repeat(np.arange(len(num)), num)
     nth = np.arange(len(owners)) - np.repeat(np.cumsum(num) - num, num)
-    picture = np.minimum(nth * step + step // 2, num_pictures[owners] - 1)
+    picture = np.minimum(nth * step + first, num_pictures[owners] - 1)
     begin = starts[:-1][owners] + header + picture * NUM_WAVES
     levels = data[begin[:, None] + np.arange(NUM_WAVES)].view(np.int8)
     heads = np.zeros((len(num), header), np.uint8)
