@@ -37,8 +37,8 @@ GENERIC_HASHTAGS = (
 )  # fmt: skip
 """Tags that ask for reach and say nothing about a video (chosen: the most used of that kind)."""
 _ROWS_AT_ONCE = 1 << 18
-"""Posts looked at in one go (chosen: a quarter of a million need about 300 MB of working memory,
-and larger tables are not judged faster)."""
+"""Posts looked at in one go (chosen: a quarter of a million need about 50 MB beside the table, and
+larger tables are not judged faster)."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -124,7 +124,7 @@ class FilterMetadata(Stage):
     """Further rules, over any column."""
     max_creator_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
     """Largest share one creator may have of the posts of a group that break no other rule; the
-    most viewed stay. The stage then needs the whole table in memory, about 1 KB a post."""
+    most viewed stay. The stage then needs the whole table in memory, below 1 KB a post."""
     quota_group: Literal["hashtag", "region", "language", "platform"] | None = "hashtag"
     """What makes a group for `max_creator_fraction`; null: all posts are one."""
 

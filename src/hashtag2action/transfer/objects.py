@@ -5,6 +5,7 @@ names bucket and key only. Credentials come from the library's usual places in t
 stand in a recipe.
 """
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,9 +16,11 @@ from hashtag2action.transfer.store import CutOffError, Place
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+_logger = logging.getLogger(__name__)
 _BLOCK_BYTES = 4 * 1024**2
 """Bytes of one request (chosen: a short video takes one to ten)."""
 _MAX_TRIES = 6
+"""Tries of an object (chosen: as of a web address; the libraries wait between their own)."""
 ObjectScheme = Literal["s3", "gs"]
 
 
@@ -77,6 +80,8 @@ def bring_object(store: "AbstractFileSystem", address: str, place: Place) -> Non
             raise FetchError("no leave to read the object") from error
         except CutOffError:
             trouble = "cut off"
+        except _failures():
+            trouble = "no connection"
         except OSError as error:
             # Libraries of stores raise it for a broken connection, after tries of their own; a
             # full disk here is ours, and ends the run.
@@ -86,6 +91,24 @@ def bring_object(store: "AbstractFileSystem", address: str, place: Place) -> Non
         else:
             return
     raise FetchError(trouble)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what libraries of stores raise for a broken connection beside OSError."""
+    found: list[type[Exception]] = []
+    try:
+        from botocore.exceptions import BotoCoreError  # pyright: ignore[reportMissingImports]
+
+        found.append(BotoCoreError)
+    except ModuleNotFoundError:
+        _logger.debug("botocore is not installed: nothing of it can be raised")
+    try:
+        from aiohttp import ClientError  # pyright: ignore[reportMissingImports]
+
+        found.append(ClientError)
+    except ModuleNotFoundError:
+        _logger.debug("aiohttp is not installed: nothing of it can be raised")
+    return tuple(found)
 
 
 def _blocks(

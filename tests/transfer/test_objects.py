@@ -1,0 +1,111 @@
+"""Objects over fsspec's own file systems; `s3` itself where its library is installed."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.transfer.file_server import VIDEO, Exchange, serve
+
+from hashtag2action.errors import FetchError, MissingExtraError, VideoError
+from hashtag2action.transfer.budget import ByteBudget
+from hashtag2action.transfer.objects import ObjectStores, bring_object
+from hashtag2action.transfer.store import Place, Store
+
+fsspec = pytest.importorskip("fsspec", reason="fsspec comes with the extra [remote]")
+
+
+def place(folder: Path) -> Place:
+    return Store(folder, ByteBudget(folder / "bytes", 10**8), 10**8).place("a")
+
+
+class Versioned:
+    """A store of objects on disk that says a version, counts bytes, and may break once."""
+
+    def __init__(self, path: Path, break_at: int | None = None) -> None:
+        self._files: Any = fsspec.filesystem("file")
+        self._path = path
+        self._break_at = break_at
+        self.version = "1"
+        self.num_read = 0
+
+    def info(self, address: str) -> dict[str, Any]:
+        return self._files.info(self._path) | {"ETag": self.version}
+
+    def cat_file(self, address: str, start: int, end: int) -> bytes:
+        if self._break_at is not None and start >= self._break_at:
+            self._break_at = None
+            raise OSError("connection reset by the store")
+        block = self._files.cat_file(self._path, start=start, end=end)
+        self.num_read += len(block)
+        return block
+
+
+BIG = VIDEO * 12
+
+
+def test_object_is_brought_whole_and_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "object").write_bytes(BIG)
+    store: Any = Versioned(tmp_path / "object", break_at=4 * 1024**2)
+    here = place(tmp_path)
+    bring_object(store, "s3://bucket/object", here)
+    assert here.finish(None) == (hashlib.sha256(BIG).hexdigest(), len(BIG))
+    assert store.num_read == len(BIG)
+
+
+def test_object_of_another_version_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "object").write_bytes(BIG)
+    here = place(tmp_path)
+    here.begin("s3://bucket/object", "0")
+    here.append([b"another"], None)
+    bring_object(Versioned(tmp_path / "object"), "s3://bucket/object", here)  # type: ignore[arg-type]
+    assert here.finish(None)[1] == len(BIG)
+    assert here.path.read_bytes() == BIG
+
+
+def test_object_that_is_not_there_or_no_video_is_refused(tmp_path: Path) -> None:
+    store: Any = Versioned(tmp_path / "absent")
+    with pytest.raises(FetchError, match="no such object"):
+        bring_object(store, "s3://bucket/object", place(tmp_path))
+    (tmp_path / "page").write_bytes(b"<html>" + b" " * 1_000)
+    with pytest.raises(VideoError, match="a web page"):
+        bring_object(Versioned(tmp_path / "page"), "s3://b/o", place(tmp_path))  # type: ignore[arg-type]
+
+
+def test_library_of_a_store_is_asked_for_by_its_extra() -> None:
+    try:
+        import gcsfs  # noqa: F401
+    except ModuleNotFoundError:
+        with pytest.raises(MissingExtraError, match=r"\[remote\]"):
+            ObjectStores().open("gs")
+
+
+def test_s3_is_asked_by_its_real_library(tmp_path: Path, monkeypatch) -> None:
+    pytest.importorskip("s3fs", reason="s3fs comes with the extra [remote]")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+
+    def answer(ask: Exchange) -> None:
+        if ask.path.split("?")[0] != "/bucket/a.mp4":
+            ask.answer(404)
+            return
+        start, status, headers = 0, 200, {"ETag": '"1"'}
+        stop = len(BIG)
+        if given := ask.headers.get("range"):
+            first, _, last = given.removeprefix("bytes=").partition("-")
+            start, stop, status = int(first), min(int(last) + 1, len(BIG)), 206
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(BIG)}"
+        if ask.handler.command == "HEAD":
+            ask.answer(status, headers, b"", len(BIG))
+        else:
+            ask.answer(status, headers, BIG[start:stop])
+
+    with serve(answer) as server:
+        stores = ObjectStores(is_anonymous=True, s3_endpoint_url=server.url(""))
+        here = place(tmp_path)
+        bring_object(stores.open("s3"), "s3://bucket/a.mp4", here)
+        here.finish(None)
+        assert here.path.read_bytes() == BIG
+        with pytest.raises(FetchError, match="no such object"):
+            bring_object(stores.open("s3"), "s3://bucket/b.mp4", place(tmp_path / "b"))
