@@ -78,6 +78,14 @@ def test_a_state_of_deepspeed_is_read_in_half_precision(classifier, tmp_path):
     holds(weights, classifier.half())
 
 
+def test_a_folder_of_deepspeed_is_read_if_it_holds_one_state(classifier, tmp_path):
+    torch.save(deepspeed(classifier.state_dict()), tmp_path / "mp_rank_00_model_states.pt")
+    holds(open_weights(tmp_path), classifier.half())
+    torch.save({}, tmp_path / "mp_rank_01_model_states.pt")
+    with pytest.raises(CheckpointError, match="2 states of DeepSpeed"):
+        open_weights(tmp_path)
+
+
 @pytest.mark.parametrize("prefix", ["", "module.", "backbone.", "encoder."])
 def test_bare_states_of_classifiers_are_read(classifier, tmp_path, prefix):
     path = tmp_path / "bare.pth"

@@ -9,7 +9,7 @@ import shutil
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -251,7 +251,7 @@ def _beside(path: Path, target: Target) -> Path:
     return named if not named.exists() else path.with_name(f"{stem}-{target}{ENDINGS[target]}")
 
 
-def _remove(path: Path) -> Any:
+def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
     else:

@@ -16,7 +16,6 @@ import torch
 
 from hashtag2action.errors import CheckpointError
 from hashtag2action.models.layers import LAYER_NORM_EPS
-from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.pixels import IMAGENET_MEAN, IMAGENET_STD
 from hashtag2action.models.tensor_files import LazyTensor
 from hashtag2action.models.variants import Variant
@@ -167,11 +166,6 @@ def image_processor(image_size: int) -> dict[str, Any]:
         "image_mean": list(IMAGENET_MEAN),
         "image_std": list(IMAGENET_STD),
     }
-
-
-def can_be_told(grid: Grid, trained_grid: Grid) -> bool:
-    """Tell whether their classes compute the same: they have no stretched positions."""
-    return grid == trained_grid
 
 
 def _our_names(state: Mapping[str, LazyTensor]) -> list[str]:

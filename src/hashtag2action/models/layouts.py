@@ -66,7 +66,7 @@ def open_weights(path: Path) -> Weights:
 
     Args:
         path: A `.pth` of the official code, of DeepSpeed or of Hashtag2Action, a safetensors file,
-            a folder of Hugging Face, or a folder of ours with `weights.safetensors`.
+            a folder of Hugging Face, of DeepSpeed, or of ours with `weights.safetensors`.
 
     Raises:
         CheckpointError: It is none of these, asks for a name no weights need, or its tensors are
@@ -191,7 +191,13 @@ def _open_folder(path: Path) -> Weights:
     if not (path / "config.json").is_file():
         if (path / "weights.safetensors").is_file():
             return open_weights(path / "weights.safetensors")
-        raise CheckpointError(f"{path}: has neither weights.safetensors nor a config.json")
+        states = sorted(path.glob("*_model_states.pt"))
+        if len(states) == 1:
+            return open_weights(states[0])
+        raise CheckpointError(
+            f"{path}: has neither weights.safetensors nor a config.json, and {len(states)} states "
+            "of DeepSpeed; one of these would do, weights in shards are not read"
+        )
     try:
         settings = json.loads((path / "config.json").read_text(encoding="utf-8"))
         index = path / "model.safetensors.index.json"
