@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.model_weights import growth_apart, write_sparse_checkpoint
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from hashtag2action.data.loader import Sampling
 from hashtag2action.errors import CheckpointError, ConfigError
@@ -117,6 +117,27 @@ def test_a_folder_of_hugging_face_opens_offline_and_classifies(tmp_path, monkeyp
     assert "0.9905" not in measured
     assert "license: mit" in card
     assert "films of a test" in card
+
+
+def test_a_folder_of_version_4_with_its_own_epsilon_comes_in(tmp_path):
+    pytest.importorskip("transformers")
+    first = save(tmp_path / "ours.safetensors", "classifier")
+    folder = convert(first, Conversion(to="huggingface")).path
+    config = json.loads((folder / "config.json").read_text()) | {"layer_norm_eps": 1e-12}
+    (folder / "config.json").write_text(json.dumps(config))
+    path = folder / "model.safetensors"
+    old = {
+        name.replace("query.bias", "q_bias").replace("value.bias", "v_bias"): tensor
+        for name, tensor in load_file(path).items()
+    }
+    save_file(old, path, {"format": "pt"})
+    back = convert(folder, Conversion(to="safetensors"), tmp_path / "back.safetensors")
+    equal(first, back.path)
+    card = read_card(back.path)
+    assert card.class_names == CLASSES
+    assert card.network.size_px == 32
+    assert card.network.num_frames == 8
+    assert any("apart, as published" in note for note in back.notes)
 
 
 def test_pixels_are_normalized_there_as_here(tmp_path):

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from hashtag2action.errors import CheckpointError, MissingExtraError
 from hashtag2action.evaluate.recognizer import Network
-from hashtag2action.models.huggingface import EXACT_EPS_NAMES
 from hashtag2action.models.layers import LAYER_NORM_EPS
 from hashtag2action.models.layouts import Kind, Size
 from hashtag2action.models.masking import sample_masks
@@ -63,7 +62,8 @@ def their_outputs(folder: Path, kind: Kind, size: Size, *, exact_eps: bool) -> T
         folder: A folder of Hugging Face.
         kind: Which class to open it with.
         size: The network's size.
-        exact_eps: Give their two odd norms our epsilon; False leaves them as users get them.
+        exact_eps: Give their norms our epsilon: two have another whatever the configuration says,
+            and older folders say 1e-12 for all. False leaves them as users get them.
 
     Raises:
         MissingExtraError: `transformers` is not installed.
@@ -76,8 +76,8 @@ def their_outputs(folder: Path, kind: Kind, size: Size, *, exact_eps: bool) -> T
         .eval()
     )
     if exact_eps:
-        for name, module in model.named_modules():
-            if name in EXACT_EPS_NAMES:
+        for module in model.modules():
+            if isinstance(module, nn.LayerNorm):
                 module.eps = LAYER_NORM_EPS
     clips, hidden = _sample(size)
     pixels = clips.to(model.dtype).transpose(1, 2)
