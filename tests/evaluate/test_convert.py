@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from hashtag2action.data.loader import Sampling
 from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.evaluate.convert import Conversion, convert
+from hashtag2action.evaluate.onnx_export import export_onnx
 from hashtag2action.evaluate.recognizer import (
     Card,
     Network,
@@ -175,7 +176,24 @@ def test_onnx_agrees_for_any_number_of_clips(tmp_path):
         with torch.no_grad():
             expected = ours.eval()(torch.from_numpy(clips))
         torch.testing.assert_close(torch.from_numpy(logits), expected, atol=1e-4, rtol=1e-4)
+    assert not list(tmp_path.glob(".*"))
     assert (tmp_path / "ours-int8.onnx").stat().st_size < done.path.stat().st_size / 2
+
+
+def test_weights_too_large_for_one_onnx_file_lie_beside_it(tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    first = save(tmp_path / "ours.safetensors", "classifier")
+    (tmp_path / "made").mkdir()
+    path = tmp_path / "made" / "large.onnx"
+    found = export_onnx(path, open_weights(first), read_card(first), 18, max_bytes=1000)
+    assert max(found.values()) < 1e-4
+    (tmp_path / "made").rename(tmp_path / "moved")
+    assert sorted(p.name for p in (tmp_path / "moved").iterdir()) == [
+        "large.onnx",
+        "large.onnx.data",
+    ]
+    runtime.InferenceSession(str(tmp_path / "moved" / "large.onnx"))
 
 
 def names_file(path: Path, names) -> Path:

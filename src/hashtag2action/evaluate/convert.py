@@ -111,14 +111,13 @@ def convert(path: Path, config: Conversion, out: Path | None = None) -> Converte
     beside = target.with_name(f".{target.name}.unchecked")
     _remove(beside)
     try:
-        differences = _write(config, weights, size, card, beside, expected)
-        beside.rename(target)
+        if config.to == "onnx":
+            differences = _write_onnx(config, weights, card, beside, target)
+        else:
+            differences = _write(config, weights, size, card, beside, expected)
+            beside.rename(target)
     finally:
         _remove(beside)
-    if config.to == "onnx" and config.int8:
-        from hashtag2action.evaluate.onnx_export import quantize
-
-        differences |= quantize(target, weights, card)
     return Converted(
         path=target,
         source=weights.origin,
@@ -147,12 +146,8 @@ def _write(
     elif config.to == "official":
         _write_official(path, weights, card)
         found = our_outputs(weights.kind, size, written_checkpoint(path))
-    elif config.to == "huggingface":
-        return _write_huggingface(config, weights, size, card, path, expected)
     else:
-        from hashtag2action.evaluate.onnx_export import export_onnx
-
-        return export_onnx(path, weights, card, config.opset)
+        return _write_huggingface(config, weights, size, card, path, expected)
     difference = relative_difference(expected, found)
     # Files of Hugging Face are run by its own classes, so rounding differs on the way in.
     is_foreign = weights.origin.startswith("Hugging Face")
@@ -172,6 +167,21 @@ def _write_official(path: Path, weights: Weights, card: Card) -> None:
     state = OrderedDict((name, tensor.read()) for name, tensor in tensors.items())
     torch.save({"model": state, CARD_KEY: card.metadata()}, path)
     staged.unlink(missing_ok=True)
+
+
+def _write_onnx(
+    config: Conversion, weights: Weights, card: Card, folder: Path, target: Path
+) -> dict[str, float]:
+    """Write in a folder of its own: a large file keeps its weights in a second one, by name."""
+    from hashtag2action.evaluate.onnx_export import export_onnx, quantize
+
+    folder.mkdir()
+    differences = export_onnx(folder / target.name, weights, card, config.opset)
+    if config.int8:
+        differences |= quantize(folder / target.name, weights, card)
+    for file in folder.iterdir():
+        file.rename(target.with_name(file.name))
+    return differences
 
 
 def _write_huggingface(
@@ -257,4 +267,3 @@ def _remove(path: Path) -> None:
     else:
         path.unlink(missing_ok=True)
         path.with_name(path.name + ".staged").unlink(missing_ok=True)
-        path.with_name(path.name + ".data").unlink(missing_ok=True)

@@ -25,18 +25,25 @@ from hashtag2action.models.vit import VisionTransformer
 ONNX_TOLERANCE = 1e-4
 """Largest difference of logits, relative to the largest. Source: what this package promises."""
 
+MAX_FILE_BYTES = 1_900_000_000
+"""Largest weights of one file. Source: protobuf's limit of 2 GiB, with room for the graph."""
+
 BATCHES = (1, 3)
 """Numbers of clips that are tried. Chosen: the usual one, and one the exporter has not seen."""
 
 
-def export_onnx(path: Path, weights: Weights, card: Card, opset: int) -> dict[str, float]:
+def export_onnx(
+    path: Path, weights: Weights, card: Card, opset: int, max_bytes: int = MAX_FILE_BYTES
+) -> dict[str, float]:
     """Write a classifier and compare it with ours.
 
     Args:
-        path: File to write; weights of 2 GB and more lie beside it.
+        path: File to write.
         weights: A classifier.
         card: What is known about its use; it goes into the file's metadata.
         opset: Version of the operators.
+        max_bytes: Weights larger than this go into a second file, `path` with `.data` after it,
+            which the first one knows by its name.
 
     Returns:
         Largest differences, relative to the largest logit, by number of clips.
@@ -67,7 +74,8 @@ def export_onnx(path: Path, weights: Weights, card: Card, opset: int) -> dict[st
     for name, value in card.metadata().items():
         program.model.metadata_props[name] = value
     program.model.metadata_props["class_names"] = json.dumps(card.class_names)
-    program.save(path)
+    num_bytes = sum(parameter.nbytes for parameter in model.parameters())
+    program.save(path, external_data=num_bytes > max_bytes)
     onnx.checker.check_model(str(path))
     return _compare(path, model, card, ONNX_TOLERANCE, "ours against onnxruntime")
 
