@@ -34,8 +34,11 @@ def main() -> int:
 
 def parts(shared: Path) -> list[Part]:
     """Return the parts, in the order they are measured."""
+    from benchmarks.curation_scenes import scene_figures
+
     return [
         ("metadata", curation_metadata.measure),
+        ("scenes", partial(scene_figures, shared)),
         ("speed", partial(curation_speed.speed_figures, shared)),
         ("export", partial(curation_export.export, shared)),
         ("survival", partial(curation_survival.measure, shared)),

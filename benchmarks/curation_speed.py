@@ -42,7 +42,7 @@ def speed_figures(shared: Path, out: Path) -> list[Figure]:
     figures += _against_three_passes(shared, out)
     figures += _two_workers(shared, out)
     path = speed_footage.ten_minutes(shared, out, "576x1024")
-    figures.append(_peak("peak memory, ten minutes of 576x1024 (MiB)", _run("persons", [path])))
+    figures.append(_peak("peak memory, ten minutes of 576x1024 (MiB)", _run("long", [path])))
     return figures
 
 
