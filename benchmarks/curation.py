@@ -16,6 +16,7 @@ from benchmarks import (
     curation_copies,
     curation_export,
     curation_metadata,
+    curation_persons,
     curation_speed,
     curation_survival,
 )
@@ -46,6 +47,7 @@ def parts(shared: Path) -> list[Part]:
         ("overlap", curation_copies.measure_overlap(shared)),
         ("copies-at-scale", curation_copies.measure_scale),
         ("select-at-scale", curation_copies.measure_select),
+        ("persons", partial(curation_persons.persons, shared)),
     ]
 
 

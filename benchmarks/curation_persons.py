@@ -1,0 +1,113 @@
+"""Persons per scene: the default detector beside YOLOX-nano and MediaPipe's body net alone.
+
+On the shorts, on the rendered world with dissolves, hands, dogs, abstract pictures and dark, small
+and half covered people (a seed that nothing was chosen on), and on real shorts made dark and small.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benchmarks.figures import Figure
+from hashtag2action.curate.analyze_videos import AnalyzeVideos
+from hashtag2action.curate.score import read_truth, score_persons
+from hashtag2action.curate.select_clips import SelectClips
+from hashtag2action.sources.studio.platform import Studio, render_studio
+from hashtag2action.video.encode import write_video
+from hashtag2action.video.walk import walk_video
+from hashtag2action.vision.persons import AnyPersonDetector, BlazePose, Cascade, Yolox
+from hashtag2action.vision.weights import YOLOX_NANO, shipped
+
+FRESH_SEED = 20260
+NUM_POSTS = 60
+SIZE = (216, 384)
+EVERY = 4  # of the shorts, made dark and small
+
+DETECTORS: dict[str, AnyPersonDetector] = {
+    "default": Cascade(),
+    "yolox-nano alone": Yolox(path=shipped(YOLOX_NANO)),
+    "body net alone": BlazePose(faces_and_hands=False, min_score=0.5),
+}
+
+Truth = dict[str, dict[str, Any]]
+
+
+def persons(shared: Path, out: Path) -> list[Figure]:
+    """Measure precision and recall per scene."""
+    shorts = shared / "data" / "shorts"
+    figures: list[Figure] = []
+    if (shorts / "truth.json").is_file():
+        truth = read_truth(shorts / "truth.json")
+        figures += _compare("shorts", shorts / "videos", truth, (0.98, 0.98))
+        dim = _dimmed(shorts, truth, out / "dim")
+        figures += _compare("shorts, dark and small", out / "dim", dim, None)
+    else:
+        print(f"persons: {shorts} is absent; figures on real footage are not measured")
+    studio = Studio(
+        num_posts=NUM_POSTS, seed=FRESH_SEED, width_px=SIZE[0], height_px=SIZE[1],
+        is_hard=True, bad_fraction=0, long_fraction=0,
+    )  # fmt: skip
+    files = render_studio(studio, out / "studio")
+    figures += _compare("rendered, hard", files.videos, read_truth(files.truth), (0.0, 0.95))
+    return figures
+
+
+def _compare(
+    name: str, videos: Path, truth: Truth, bars: tuple[float, float] | None
+) -> list[Figure]:
+    figures = []
+    for detector, config in DETECTORS.items():
+        score = _score(videos, truth, config)
+        for index, measure in enumerate(("precision", "recall")):
+            value = score[measure] or 0.0
+            bar = bars[index] if bars and detector == "default" else 0.0
+            shown = f">= {bar:.2f}" if bar else "shown"
+            title = f"persons {measure}, {name}, {detector}"
+            figures.append(Figure(title, f"{value:.3f}", shown, value >= bar))
+    return figures
+
+
+def _score(videos: Path, truth: Truth, config: AnyPersonDetector) -> dict[str, float | None]:
+    ids = [post_id for post_id in sorted(truth) if truth[post_id]["readable"]]
+    paths = [str(videos / f"{post_id}.mp4") for post_id in ids]
+    table = pa.table({"video_id": ids, "video_path": paths})
+    clips = AnalyzeVideos(persons=config).open(Path())(table)
+    clips = clips.filter(pc.is_null(clips["reject_reason"])).drop(["reject_reason"])
+    judged = SelectClips().open(Path())(clips)
+    return score_persons(truth, judged.to_pylist())
+
+
+def _dimmed(shorts: Path, truth: Truth, out: Path) -> Truth:
+    """Make some shorts dark, and shrink their pictures to a third on a gray wall, in turns."""
+    out.mkdir(parents=True, exist_ok=True)
+    chosen = [post_id for post_id in sorted(truth) if truth[post_id]["readable"]][::EVERY]
+    for number, post_id in enumerate(chosen):
+        path = out / f"{post_id}.mp4"
+        if not path.exists():
+            frames = _dim_frames(shorts / "videos" / f"{post_id}.mp4", number)
+            write_video(path, frames, 25, crf=24, preset="ultrafast")
+    return {post_id: truth[post_id] for post_id in chosen}
+
+
+def _dim_frames(path: Path, number: int) -> Iterator[np.ndarray]:
+    rng = np.random.default_rng(number)
+    curve = (np.arange(256) / 255) ** rng.uniform(1.8, 2.8) * rng.uniform(0.4, 0.65) * 255 + 4
+    with walk_video(path) as walk:
+        for timed in walk:
+            frame = timed.rgb(640)
+            if number % 2:
+                small = cv2.resize(frame, None, fx=0.45, fy=0.45, interpolation=cv2.INTER_AREA)
+                wall = np.full_like(frame, 140)
+                top, left = frame.shape[0] // 2, frame.shape[1] // 4
+                wall[top : top + small.shape[0], left : left + small.shape[1]] = small
+                frame = wall
+            else:
+                frame = cv2.LUT(frame, curve.astype(np.uint8))
+                noise = rng.normal(0, 3, frame.shape)
+                frame = np.clip(frame + noise, 0, 255).astype(np.uint8)
+            yield frame
