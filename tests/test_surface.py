@@ -9,7 +9,10 @@ from typer.testing import CliRunner
 
 from hashtag2action.cli import app
 
-VERBS = ("mine", "curate", "pretrain", "finetune", "evaluate", "report", "score", "demo", "show")
+VERBS = (
+    *("mine", "curate", "pretrain", "finetune", "evaluate", "report", "score", "demo", "show"),
+    *("weights", "predict", "reconstruct"),
+)
 
 
 def python(code: str) -> str:
