@@ -22,7 +22,7 @@ from hashtag2action.curate.stage import Row, Stage, Transform, per_row
 from hashtag2action.errors import FetchError, VideoError
 from hashtag2action.records import REJECT_REASON, VIDEO
 from hashtag2action.transfer.addresses import Guard
-from hashtag2action.transfer.budget import ByteBudget
+from hashtag2action.transfer.budget import LEDGER, ByteBudget
 from hashtag2action.transfer.content import refuse_wrong_file, sha256_of
 from hashtag2action.transfer.download import Downloader, Patience
 from hashtag2action.transfer.objects import ObjectScheme, ObjectStores, bring_object
@@ -190,7 +190,7 @@ class _Bringer:
 
     @cached_property
     def _store(self) -> Store:
-        budget = ByteBudget(self._media / ".bytes.sqlite", self._settings.max_total_bytes)
+        budget = ByteBudget(self._media / LEDGER, self._settings.max_total_bytes)
         return Store(self._media, budget, self._settings.max_size_bytes)
 
 

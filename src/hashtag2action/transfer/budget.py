@@ -1,6 +1,7 @@
 """How many bytes a run may hold, counted over all its processes and over restarts."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +13,8 @@ CREATE TABLE IF NOT EXISTS total (only INTEGER PRIMARY KEY CHECK (only = 1), num
 INSERT OR IGNORE INTO total VALUES (1, 0);
 """
 _LOCK_S = 60.0
+LEDGER = ".bytes.sqlite"
+"""Name of the database file."""
 
 
 class ByteBudget:
@@ -51,3 +54,21 @@ class ByteBudget:
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=_LOCK_S, isolation_level=None)
+
+
+def forget(ledger: Path, is_gone: Callable[[str], bool]) -> bool:
+    """Take files out of a ledger and give their bytes free; returns whether there were any."""
+    with closing(sqlite3.connect(ledger, timeout=_LOCK_S, isolation_level=None)) as database:
+        rows = database.execute("SELECT name, num_bytes FROM held").fetchall()
+        gone = [(name, num_bytes) for name, num_bytes in rows if is_gone(name)]
+        if not gone:
+            return False
+        # What is deleted is overwritten, not only given free.
+        database.execute("PRAGMA secure_delete = ON")
+        database.execute("BEGIN IMMEDIATE")
+        database.executemany("DELETE FROM held WHERE name = ?", [(name,) for name, _ in gone])
+        freed = sum(num_bytes for _, num_bytes in gone)
+        database.execute("UPDATE total SET num_bytes = num_bytes - ?", (freed,))
+        database.execute("COMMIT")
+        database.execute("VACUUM")
+    return True

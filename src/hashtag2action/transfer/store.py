@@ -20,6 +20,11 @@ class CutOffError(Exception):
     """A file ended before it was whole."""
 
 
+def stored_name(post_id: str) -> str:
+    """Return the name of a post's file, without suffix: equal for equal ids, safe for any."""
+    return hashlib.blake2b(post_id.encode(errors="replace"), digest_size=16).hexdigest()
+
+
 @dataclass(frozen=True)
 class Store:
     """A folder of files by the ids of their posts, with what they may hold."""
@@ -30,7 +35,7 @@ class Store:
 
     def place(self, post_id: str) -> "Place":
         """Return the place of a post's file; no id leads out of the folder."""
-        name = hashlib.blake2b(post_id.encode(errors="replace"), digest_size=16).hexdigest()
+        name = stored_name(post_id)
         return Place(self, name, (self.folder / name[:2] / f"{name}.video").resolve())
 
 

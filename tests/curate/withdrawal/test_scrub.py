@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from hashtag2action.curate.withdrawal.check import check_withdrawn
 from hashtag2action.curate.withdrawal.scrub import scrub_folder
 from hashtag2action.curate.withdrawal.subject import Names
+from hashtag2action.errors import OverTotalBytesError
 from hashtag2action.sources.page_store import Answer, PageStore
+from hashtag2action.transfer.budget import LEDGER, ByteBudget
+from hashtag2action.transfer.store import Store
 
 ID, OTHER = "7123456789", "71234567890"
 
@@ -75,6 +79,25 @@ def test_stored_answers_stay_readable_and_paid(tmp_path: Path) -> None:
         assert store.spent("20261101") == 1
     assert found is not None
     assert json.loads(found.body) == {"data": {"videos": [{"id": int(OTHER)}]}}
+
+
+def test_a_fetch_that_was_begun_leaves_nothing(tmp_path: Path) -> None:
+    ledger = tmp_path / LEDGER
+    store = Store(tmp_path, ByteBudget(ledger, 1_000_000), 1_000_000)
+    for name in (ID, OTHER):
+        place = store.place(name)
+        place.begin("https://example.org/film.mp4", "v1")
+        place.append([b"0" * 1000], 1000)
+    gone = store.place(ID).name.encode()
+    assert gone in ledger.read_bytes()
+    assert check_withdrawn([ID], [tmp_path]).places
+    scrub_folder(tmp_path, Names([ID]), ())
+    assert check_withdrawn([ID], [tmp_path]).places == []
+    assert gone not in ledger.read_bytes()
+    assert store.place(OTHER).begun("https://example.org/film.mp4")[0] == 1000
+    store.budget.hold("other", 999_000)
+    with pytest.raises(OverTotalBytesError):
+        store.budget.hold("one more", 1)
 
 
 def test_what_does_not_speak_of_it_keeps_its_bytes(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from hashtag2action.curate.withdrawal.subject import SIDES, Names
 from hashtag2action.curate.withdrawal.tombstones import FILE_NAME
 from hashtag2action.manifest import write_table, write_text
+from hashtag2action.transfer.budget import LEDGER, forget
 
 _LINES = {".jsonl", ".txt", ".tsv", ".log", ".ndjson"}
 _PAGES = {".html", ".md"}
@@ -54,6 +55,8 @@ def _scrub(path: Path, names: Names) -> bool:
         ".csv": _scrub_csv,
         ".parquet": _scrub_parquet,
     }
+    if path.name == LEDGER:
+        return forget(path, names.in_text)
     if path.suffix in _LINES:
         return _scrub_lines(path, names)
     if path.suffix in _PAGES:

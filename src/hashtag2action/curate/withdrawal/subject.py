@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from hashtag2action.curate.export_clips import safe_name
 from hashtag2action.curate.withdrawal.tombstones import Remains, Tombstones
 from hashtag2action.manifest import Manifest
+from hashtag2action.transfer.store import stored_name
 from hashtag2action.vision.candidates import candidate_pairs
 from hashtag2action.vision.fingerprint import Fingerprint
 from hashtag2action.vision.neighbors import FingerprintMatcher
@@ -55,6 +56,7 @@ class Names:
 
     def __init__(self, post_ids: Collection[str], clip_ids: Collection[str] = ()) -> None:
         made = {safe_name(text) for text in (*post_ids, *clip_ids)}
+        made |= {stored_name(text) for text in post_ids}
         # The readable half of a cleaned name, whatever hash follows it.
         made |= {re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:80] for text in post_ids}
         self._whole = {*post_ids, *clip_ids, *made}
