@@ -14,12 +14,14 @@ from pydantic import Field
 from hashtag2action.curate.meters import ChangeMeter, FingerprintMeter, LightMeter
 from hashtag2action.curate.person_meter import PersonMeter
 from hashtag2action.curate.picture_meter import PictureMeter
+from hashtag2action.curate.safety_meter import SafetyMeter
 from hashtag2action.curate.stage import Row, Stage, Transform, per_row
 from hashtag2action.curate.watch import Meter, Watch
 from hashtag2action.records import CLIP, REJECT_REASON
 from hashtag2action.video.probe import VideoInfo
 from hashtag2action.video.walk import walk_video
 from hashtag2action.vision.persons import AnyPersonDetector, Cascade, PersonDetector
+from hashtag2action.vision.safety import OpenNsfw, SafetyDetector
 from hashtag2action.vision.scenes import SceneDetector
 
 
@@ -41,6 +43,8 @@ class AnalyzeVideos(Stage):
     """Pictures per second that are searched for persons; the first of a scene come faster."""
     person_long_side_px: int = Field(default=416, ge=64)
     """Longer side of these pictures; larger ones are scaled down. Source: YOLOX-nano's input."""
+    safety: OpenNsfw | None = None
+    """Who scores how safe pictures are; null leaves the safety columns empty."""
     picture_samples_per_s: float = Field(default=1.0, gt=0)
     """Pictures per second looked at for bars, overlay, motion and sharpness; the first of a scene
     come faster. Chosen: a clip of 5 s gets seven, and it costs a twentieth of its decode."""
@@ -51,6 +55,7 @@ class AnalyzeVideos(Stage):
     def open(self, media: Path) -> Transform:
         """Load the person detector and return the analysis."""
         detector = self.persons.open() if self.persons else None
+        safety = self.safety.open() if self.safety else None
         cv2.setNumThreads(1)
 
         def transform(table: pa.Table) -> pa.Table:
@@ -58,7 +63,7 @@ class AnalyzeVideos(Stage):
             clips: list[dict[str, Any]] = []
             reasons: list[str | None] = []
             for index, row in enumerate(table.select(self.reads).to_pylist()):
-                made, reason = per_row(lambda row: self._analyze(row, detector), row)
+                made, reason = per_row(lambda row: self._analyze(row, detector, safety), row)
                 for clip in made or [{}]:
                     indices.append(index)
                     clips.append(clip)
@@ -71,14 +76,18 @@ class AnalyzeVideos(Stage):
 
         return transform
 
-    def _analyze(self, row: Row, detector: PersonDetector | None) -> list[dict[str, Any]]:
+    def _analyze(
+        self, row: Row, detector: PersonDetector | None, safety: SafetyDetector | None
+    ) -> list[dict[str, Any]]:
         with walk_video(Path(row["video_path"])) as walk:
-            watch = Watch(walk, self._meters(walk.info, detector))
+            watch = Watch(walk, self._meters(walk.info, detector, safety))
             watch.run()
             walk.check_complete(self.min_decoded_fraction)
         return watch.clips(row["video_id"], self.scenes)
 
-    def _meters(self, info: VideoInfo, detector: PersonDetector | None) -> list[Meter]:
+    def _meters(
+        self, info: VideoInfo, detector: PersonDetector | None, safety: SafetyDetector | None
+    ) -> list[Meter]:
         meters: list[Meter] = [LightMeter(), ChangeMeter(), FingerprintMeter(info.rotation_deg)]
         meters.append(PictureMeter(info.rotation_deg, self.picture_samples_per_s))
         if self.persons and detector:
@@ -90,4 +99,6 @@ class AnalyzeVideos(Stage):
                     self.person_long_side_px,
                 )
             )
+        if self.safety and safety:
+            meters.append(SafetyMeter(safety, self.safety.samples_per_s))
         return meters
