@@ -15,6 +15,7 @@ import hashtag2action
 from benchmarks import (
     curation_copies,
     curation_export,
+    curation_measures,
     curation_metadata,
     curation_persons,
     curation_speed,
@@ -48,6 +49,7 @@ def parts(shared: Path) -> list[Part]:
         ("copies-at-scale", curation_copies.measure_scale),
         ("select-at-scale", curation_copies.measure_select),
         ("persons", partial(curation_persons.persons, shared)),
+        ("measures", partial(curation_measures.measures_figures, shared)),
     ]
 
 

@@ -48,5 +48,5 @@ def test_a_measure_with_no_threshold_is_drawn_so_that_one_can_be_chosen(
     write_stage(tmp_path / "04-select_clips", {"min_sharpness": None}, kept, 3)
     (drawn,) = histograms(tmp_path)
     assert drawn.measure.column == "inner_fraction"
-    assert drawn.sentences == ("no threshold is set; min_inner_fraction would",)
+    assert drawn.sentences == ("no threshold is set: min_inner_fraction would be one",)
     assert "2 kept" in drawn.chart

@@ -13,7 +13,7 @@ from hashtag2action.report.measures import DERIVED, MEASURES, Measure
 from hashtag2action.report.svg import short
 from hashtag2action.report.tables import numbers, read_table, stage_settings
 
-_UNSET = "no threshold is set; {} would"
+_UNSET = "no threshold is set: {} would be one"
 
 
 @dataclass(frozen=True)
