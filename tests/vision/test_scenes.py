@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hashtag2action.vision.scenes import SceneDetector, SceneSignals, Transition
+from hashtag2action.vision.scenes import AdaptiveScenes, SceneSignals, Transition
 
 RATE = 25
 
@@ -26,7 +26,7 @@ def scene(seed: int, count: int, drift_px: float = 0.0, walker_px: float = 0.3) 
     return frames
 
 
-def find(frames: list[np.ndarray], detector: SceneDetector | None = None) -> list[Transition]:
+def find(frames: list[np.ndarray], detector: AdaptiveScenes | None = None) -> list[Transition]:
     rng = np.random.default_rng(0)
     signals = SceneSignals()
     for frame in frames:
@@ -34,7 +34,7 @@ def find(frames: list[np.ndarray], detector: SceneDetector | None = None) -> lis
         gray = np.full((32, 18), 128, np.uint8)
         signals.add(luma, (gray, gray), float(luma.std()))
     times_s = np.arange(len(frames)) / RATE
-    return (detector or SceneDetector()).find(signals, times_s)
+    return (detector or AdaptiveScenes()).find(signals, times_s)
 
 
 def starts(found: list[Transition]) -> list[tuple[int, str]]:
@@ -93,7 +93,7 @@ def test_light_that_fades_within_a_scene_is_no_dissolve():
 def test_of_two_cuts_too_close_the_stronger_stays():
     frames = scene(1, 40) + scene(2, 2) + scene(3, 40)
     assert len(find(frames)) == 2
-    assert len(find(frames, SceneDetector(min_scene_s=0.0))) >= 2
+    assert len(find(frames, AdaptiveScenes(min_scene_s=0.0))) >= 2
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

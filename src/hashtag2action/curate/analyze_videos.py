@@ -22,7 +22,8 @@ from hashtag2action.video.probe import VideoInfo
 from hashtag2action.video.walk import walk_video
 from hashtag2action.vision.persons import AnyPersonDetector, Cascade, PersonDetector
 from hashtag2action.vision.safety import OpenNsfw, SafetyDetector
-from hashtag2action.vision.scenes import SceneDetector
+from hashtag2action.vision.scene_detectors import AnySceneDetector
+from hashtag2action.vision.scenes import AdaptiveScenes, SceneFinder
 
 
 class AnalyzeVideos(Stage):
@@ -35,8 +36,8 @@ class AnalyzeVideos(Stage):
     fans_out: ClassVar[bool] = True
     opens_videos: ClassVar[bool] = True
 
-    scenes: SceneDetector = SceneDetector()
-    """Where scenes begin."""
+    scenes: AnySceneDetector = AdaptiveScenes()
+    """Who finds where scenes begin."""
     persons: AnyPersonDetector | None = Cascade()
     """Who looks for persons; null leaves the person columns empty."""
     person_samples_per_s: float = Field(default=2.0, gt=0)
@@ -53,8 +54,9 @@ class AnalyzeVideos(Stage):
     may hide a second of frames, broken downloads lack more."""
 
     def open(self, media: Path) -> Transform:
-        """Load the person detector and return the analysis."""
+        """Load the detectors and return the analysis."""
         detector = self.persons.open() if self.persons else None
+        new_finder = self.scenes.open()
         safety = self.safety.open() if self.safety else None
         cv2.setNumThreads(1)
 
@@ -63,7 +65,9 @@ class AnalyzeVideos(Stage):
             clips: list[dict[str, Any]] = []
             reasons: list[str | None] = []
             for index, row in enumerate(table.select(self.reads).to_pylist()):
-                made, reason = per_row(lambda row: self._analyze(row, detector, safety), row)
+                made, reason = per_row(
+                    lambda row: self._analyze(row, new_finder(), detector, safety), row
+                )
                 for clip in made or [{}]:
                     indices.append(index)
                     clips.append(clip)
@@ -77,13 +81,17 @@ class AnalyzeVideos(Stage):
         return transform
 
     def _analyze(
-        self, row: Row, detector: PersonDetector | None, safety: SafetyDetector | None
+        self,
+        row: Row,
+        scenes: SceneFinder,
+        detector: PersonDetector | None,
+        safety: SafetyDetector | None,
     ) -> list[dict[str, Any]]:
         with walk_video(Path(row["video_path"])) as walk:
-            watch = Watch(walk, self._meters(walk.info, detector, safety))
+            watch = Watch(walk, self._meters(walk.info, detector, safety), scenes)
             watch.run()
             walk.check_complete(self.min_decoded_fraction)
-        return watch.clips(row["video_id"], self.scenes)
+        return watch.clips(row["video_id"])
 
     def _meters(
         self, info: VideoInfo, detector: PersonDetector | None, safety: SafetyDetector | None

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from hashtag2action.video.walk import TimedFrame, Walk
-from hashtag2action.vision.scenes import SMALL_SIDE_PX, SceneDetector, SceneSignals, Transition
+from hashtag2action.vision.scenes import SMALL_SIDE_PX, SceneFinder, SceneSignals, Transition
 
 # After an abrupt change pictures are sampled anew, so that short scenes are seen and copies of a
 # scene are sampled at the same moments of it, wherever it stands in its video.
@@ -98,8 +98,9 @@ class Pace:
 class Watch:
     """Shows the pictures of one walk to the meters, and sums up the scenes in the end."""
 
-    def __init__(self, walk: Walk, meters: Sequence[Meter]) -> None:
+    def __init__(self, walk: Walk, meters: Sequence[Meter], scenes: SceneFinder) -> None:
         self._walk = walk
+        self._scenes = scenes
         self._meters = meters
         self._step = max(1, min(walk.info.width_px, walk.info.height_px) // SMALL_SIDE_PX)
         self._times_s: list[float] = []
@@ -119,15 +120,16 @@ class Watch:
         both = chroma[0], chroma[1]
         self._times_s.append(frame.time_s)
         self._signals.add(luma, both, spread)
+        self._scenes.add(frame)
         is_abrupt = len(self._times_s) == 1 or self._signals.is_abrupt()
         sight = Sight(frame.time_s, frame, luma, both, mean, spread, is_abrupt)
         for meter in self._meters:
             meter.add(sight)
 
-    def clips(self, video_id: str, scenes: SceneDetector) -> list[dict[str, Any]]:
+    def clips(self, video_id: str) -> list[dict[str, Any]]:
         """Return one row per scene."""
         times = np.array(self._times_s)
-        starts = scenes.find(self._signals, times)
+        starts = self._scenes.find(self._signals, times)
         spans = self._spans(starts)
         longest = int(np.argmax([span.end_s - span.start_s for span in spans]))
         rows = []

@@ -16,7 +16,7 @@ import numpy as np
 from av.container import InputContainer
 
 from hashtag2action.errors import VideoError
-from hashtag2action.video.container import Clock, frames_of, open_video
+from hashtag2action.video.container import Clock, frames_of, open_video, rotation_of
 from hashtag2action.video.decode import scaled_size, to_rgb
 from hashtag2action.video.probe import VideoInfo, describe
 
@@ -56,6 +56,11 @@ class TimedFrame:
         width, height = self.picture.width, self.picture.height
         scale = min(1.0, long_side_px / max(width, height))
         return to_rgb(self.picture, scaled_size(width, height, round(min(width, height) * scale)))
+
+    def squeezed(self, width: int, height: int) -> np.ndarray:
+        """Return the upright picture, uint8 (height, width, 3), squeezed into a size."""
+        is_upright = rotation_of(self.picture) % 180 == 0
+        return to_rgb(self.picture, (width, height) if is_upright else (height, width))
 
 
 class Walk:

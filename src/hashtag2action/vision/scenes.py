@@ -1,15 +1,18 @@
 """Where one scene ends and the next begins: scores from small frames, then decisions.
 
 `SceneSignals` takes the frames of one video as they go by and keeps a few numbers and one tiny
-picture of each. `SceneDetector` turns these into transitions; nothing in it opens a video, so a
-threshold can be studied on signals alone.
+picture of each. `AdaptiveScenes` turns these into transitions; nothing in it opens a video, so a
+threshold can be studied on signals alone. Other detectors want pictures of their own: see
+`SceneFinder` and `vision.scene_detectors`.
 
 A cut is a change between two neighboring frames that is large against the motion around it and
 does not come undone within a quarter of a second, as a flash does. For dissolves and fades see
 `vision.dissolves`.
 """
 
+from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,6 +21,7 @@ import numpy as np
 from pydantic import Field
 
 from hashtag2action.config import Config
+from hashtag2action.video.walk import TimedFrame
 from hashtag2action.vision.dissolves import TINY_PX, dissolve_scores, half_windows
 
 SMALL_SIDE_PX = 36
@@ -77,9 +81,27 @@ class SceneSignals:
         return jump >= _ABRUPT_CHANGE and (not np.isfinite(before) or jump >= 3 * before)
 
 
-class SceneDetector(Config):
-    """Thresholds of the scene detector."""
+class SceneFinder(ABC):
+    """Finds the scenes of one video while its pictures go by."""
 
+    def add(self, frame: TimedFrame) -> None:
+        """Take the next picture, if the signals all detectors share are not enough."""
+        return
+
+    @abstractmethod
+    def find(self, signals: SceneSignals, times_s: np.ndarray) -> list[Transition]:
+        """Return the scenes' beginnings in order; the first is always the start of the video.
+
+        Args:
+            signals: All frames of a video.
+            times_s: float64 (N,), time of each frame, ascending.
+        """
+
+
+class AdaptiveScenes(Config):
+    """The default: change against the motion around it, and windows that look like a mix."""
+
+    kind: Literal["adaptive"] = "adaptive"
     cut_threshold: float = Field(default=20.0, gt=0)
     """Least adaptive change of a cut, gray levels. Chosen: on composed shorts every value from 15
     to 25 gives the same cuts."""
@@ -102,25 +124,24 @@ class SceneDetector(Config):
     min_scene_s: float = Field(default=0.2, ge=0)
     """Of two transitions closer than this, the stronger stays."""
 
-    def find(self, signals: SceneSignals, times_s: np.ndarray) -> list[Transition]:
-        """Return the scenes' beginnings in order; the first is always the start of the video.
+    def open(self) -> Callable[[], SceneFinder]:
+        """Return what makes a finder for each video."""
+        return lambda: _AdaptiveFinder(self)
 
-        Args:
-            signals: All frames of a video.
-            times_s: float64 (N,), time of each frame, ascending.
-        """
+    def find(self, signals: SceneSignals, times_s: np.ndarray) -> list[Transition]:
+        """Find scenes as `SceneFinder.find` has it."""
         changes = np.asarray(signals.changes, np.float32).reshape(-1, NUM_LAGS)
         contrasts = np.asarray(signals.contrasts, np.float32)
         scores = cut_scores(changes, contrasts, self.motion_weight, self.motion_window_frames)
         cuts = [
             Transition(int(frame), "cut", float(scores[frame]))
-            for frame in _peaks(scores, self.cut_threshold)
+            for frame in peaks(scores, self.cut_threshold)
         ]
         found = cuts
         if self.dissolves:
             tiny = np.stack(signals.tiny).reshape(len(times_s), -1)
             found = found + self._find_dissolves(tiny, times_s, [cut.frame for cut in cuts])
-        return [Transition(0, "start", 0.0), *self._thin_out(found, times_s)]
+        return in_order(found, times_s, self.min_scene_s)
 
     def _find_dissolves(
         self, tiny: np.ndarray, times_s: np.ndarray, cuts: list[int]
@@ -136,24 +157,40 @@ class SceneDetector(Config):
             reach = np.where(here > scores, half, reach)
             scores = np.maximum(scores, here)
         found: list[Transition] = []
-        peaks = _peaks(scores, 1e-6)
-        for frame in peaks[np.argsort(-scores[peaks], kind="stable")]:
+        tops = peaks(scores, 1e-6)
+        for frame in tops[np.argsort(-scores[tops], kind="stable")]:
             # A long dissolve fits more than one window: the strongest stands for all it covers.
             if all(abs(one.frame - frame) > reach[one.frame] for one in found):
                 found.append(Transition(int(frame), "dissolve", float(scores[frame])))
         return found
 
-    def _thin_out(self, found: list[Transition], times_s: np.ndarray) -> list[Transition]:
-        kept: list[Transition] = []
-        edges = [times_s[0], times_s[-1] + np.median(np.diff(times_s))] if len(times_s) > 1 else []
-        # Cuts before dissolves: their place is known to the frame.
-        for one in sorted(found, key=lambda one: (one.kind != "cut", -one.score)):
-            others = [times_s[other.frame] for other in kept]
-            gaps = np.abs(np.array([*others, *edges]) - times_s[one.frame])
-            if len(gaps) and gaps.min() < self.min_scene_s:
-                continue
-            kept.append(one)
-        return sorted(kept, key=lambda one: one.frame)
+
+class _AdaptiveFinder(SceneFinder):
+    def __init__(self, settings: AdaptiveScenes) -> None:
+        self._settings = settings
+
+    def find(self, signals: SceneSignals, times_s: np.ndarray) -> list[Transition]:
+        return self._settings.find(signals, times_s)
+
+
+def in_order(found: list[Transition], times_s: np.ndarray, min_scene_s: float) -> list[Transition]:
+    """Put the start before transitions and drop the weaker of two that are too close.
+
+    Args:
+        found: Transitions in any order.
+        times_s: float64 (N,), time of each frame, ascending.
+        min_scene_s: Shortest scene; transitions nearer to either end of the video go as well.
+    """
+    kept: list[Transition] = []
+    edges = [times_s[0], times_s[-1] + np.median(np.diff(times_s))] if len(times_s) > 1 else []
+    # Cuts before dissolves: their place is known to the frame.
+    for one in sorted(found, key=lambda one: (one.kind != "cut", -one.score)):
+        others = [times_s[other.frame] for other in kept]
+        gaps = np.abs(np.array([*others, *edges]) - times_s[one.frame])
+        if len(gaps) and gaps.min() < min_scene_s:
+            continue
+        kept.append(one)
+    return [Transition(0, "start", 0.0), *sorted(kept, key=lambda one: one.frame)]
 
 
 def cut_scores(
@@ -201,7 +238,7 @@ def _mean_before(values: np.ndarray, window: int) -> np.ndarray:
     return ((sums[ends] - sums[starts]) / np.maximum(1, ends - starts)).astype(np.float32)
 
 
-def _peaks(scores: np.ndarray, threshold: float) -> np.ndarray:
+def peaks(scores: np.ndarray, threshold: float) -> np.ndarray:
     """Return the index of the largest score of each run of scores at or above a threshold."""
     above = np.flatnonzero(scores >= threshold)
     if not len(above):
