@@ -146,6 +146,8 @@ def simulated(seed: int, out: Path) -> list[Figure]:
         for name, tags in seen.items()
     }
     bound = greedy_clips(platform)
+    # No selection can know before it collects how pure a tag is: shown, not a bar.
+    pure = f"{ours} / {static['all']} = {ours / static['all']:.2f}"
     alive = f"{ours} / {static['used']} = {ours / static['used']:.2f}"
     name, paid, again = f"platform {seed}", server.ledger.num_paid, server.ledger.num_repeated
     found_shown, right_shown = f"{recall:.3f} of {len(passing)}", f"{precision:.3f} of {len(kept)}"
@@ -157,7 +159,7 @@ def simulated(seed: int, out: Path) -> list[Figure]:
         Figure(f"{name}: pages paid twice", str(again), "0", again == 0),
         _ratio(f"{name}: clips / static list, even", ours, static["even"], 1.8),
         _ratio(f"{name}: clips / static, views known", ours, static["views"], 1.0),
-        _ratio(f"{name}: clips / static, all thresholds known", ours, static["all"], 1.0),
+        Figure(f"{name}: clips / static, purity known, too", pure, "shown", True),
         Figure(f"{name}: clips / static, names known to be used", alive, "shown", True),
         Figure(f"{name}: greedy with the truth / static list", bound_shown, "shown", True),
     ]
