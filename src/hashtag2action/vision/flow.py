@@ -11,6 +11,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from hashtag2action.vision.order import quantile
+
 FLOW_SIDE_PX = 90
 """Shorter side of the pictures compared; chosen: a tenth of a millisecond of flow."""
 _CELL_PX = 8  # distance of the places looked at; chosen: 11 across the shorter side of 90 px
@@ -96,7 +98,7 @@ def _texture(picture: np.ndarray) -> np.ndarray:
 
 def _start(moved: np.ndarray) -> np.ndarray:
     """Say where to begin: with a camera at rest, or one that made what half of the picture did."""
-    middle = np.median(moved, axis=0) if len(moved) else np.zeros(2)
+    middle = [quantile(way, 0.5) for way in moved.T] if len(moved) else np.zeros(2)
     near = [np.count_nonzero((np.abs(moved - way) < 1).all(1)) for way in (np.zeros(2), middle)]
     return np.array([*middle, 0.0, 0.0]) if near[1] > near[0] else np.zeros(4)
 
@@ -159,7 +161,7 @@ def _change_left(moved: np.ndarray, after: np.ndarray) -> float:
     cross = np.ones((3, 3), np.uint8)
     room = cv2.subtract(cv2.dilate(after, cross), cv2.erode(after, cross))
     changed = _field_means(cv2.absdiff(moved, after)[inner])
-    return float(np.percentile(changed / (_field_means(room[inner]) + _EVEN_LEVELS), 97))
+    return quantile(changed / (_field_means(room[inner]) + _EVEN_LEVELS), 0.97)
 
 
 def _field_means(picture: np.ndarray) -> np.ndarray:

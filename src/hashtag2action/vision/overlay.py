@@ -12,6 +12,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
+from hashtag2action.vision.order import quantile
+
 _STROKE_PX = 9  # widest stroke; chosen: letters as high as a quarter of the shorter side
 _LEAST_CONTRAST = 60  # gray levels, stroke to surroundings; chosen: readable over anything
 _GAP_PX = 9  # widest gap between the letters of a line
@@ -88,10 +90,10 @@ def _is_text(picture: np.ndarray, lasting: np.ndarray, ink: np.ndarray) -> bool:
         return False
     changes = np.count_nonzero(ink[:, 1:] != ink[:, :-1], axis=1)
     # A letter about as wide as high is entered and left once at least, in most of its rows.
-    if np.percentile(changes, 70) < 1.5 * width / height:
+    if quantile(changes, 0.7) < 1.5 * width / height:
         return False
     strength = lasting[ink]
-    core = picture[ink][strength > 0.6 * np.percentile(strength, 95)]
+    core = picture[ink][strength > 0.6 * quantile(strength, 0.95)]
     return bool(core.std() <= _MOST_INK_SPREAD)
 
 
