@@ -7,13 +7,14 @@ what is cheap to have is had from the decoder's own memory, without a copy.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.video.reformatter import VideoReformatter
 
 from hashtag2action.errors import VideoError
 from hashtag2action.video.container import Clock, frames_of, open_video, rotation_of
@@ -29,6 +30,8 @@ class TimedFrame:
 
     time_s: float
     picture: av.VideoFrame
+    scaler: VideoReformatter = field(default_factory=VideoReformatter)
+    """Of the walk: set up for its first picture, it need not be for the next."""
 
     def luma(self, step: int = 1) -> np.ndarray:
         """Return every n-th pixel of every n-th row of the luma, uint8 (H, W), not rotated.
@@ -55,7 +58,8 @@ class TimedFrame:
         """Return the upright picture, uint8 (H, W, 3), scaled down to a longer side if larger."""
         width, height = self.picture.width, self.picture.height
         scale = min(1.0, long_side_px / max(width, height))
-        return to_rgb(self.picture, scaled_size(width, height, round(min(width, height) * scale)))
+        size = scaled_size(width, height, round(min(width, height) * scale))
+        return to_rgb(self.picture, size, self.scaler)
 
     def squeezed(self, width: int, height: int) -> np.ndarray:
         """Return the upright picture, uint8 (height, width, 3), squeezed into a size."""
@@ -84,6 +88,7 @@ class Walk:
 
     def __iter__(self) -> Iterator[TimedFrame]:
         """Yield the pictures in the order of showing."""
+        scaler = VideoReformatter()
         clock = Clock(self._container.streams.video[0])
         step_s = float(1 / self.info.frame_rate)
         assert self._first is not None, "a walk is walked once"
@@ -96,7 +101,7 @@ class Walk:
             self.end_s = time_s + step_s
             if (frame.width, frame.height) != (width, height) or not _is_planar(frame.format.name):
                 frame = frame.reformat(width, height, format="yuv420p")
-            yield TimedFrame(time_s, frame)
+            yield TimedFrame(time_s, frame, scaler)
             frame = next(self._frames, None)
 
     def check_complete(self, min_fraction: float) -> None:

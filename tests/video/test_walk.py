@@ -1,0 +1,33 @@
+"""Tests of what a walk shows of a picture."""
+
+import av
+import numpy as np
+import pytest
+from av.video.reformatter import VideoReformatter
+
+from hashtag2action.video.decode import to_rgb
+from hashtag2action.video.walk import TimedFrame
+
+UNSAID, BT709 = 2, 1
+
+
+def _painted(pixel_format: str, colorspace: int, height: int) -> av.VideoFrame:
+    y, x = np.mgrid[:height, : height // 2] / height
+    shades = np.stack([np.sin(6 * x + k) * np.cos(4 * y - k) for k in range(3)], axis=2)
+    rgb = (128 + 100 * shades).astype(np.uint8)
+    frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format=pixel_format)
+    frame.colorspace = colorspace
+    return frame
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv444p", "yuv420p10le"])
+def test_one_scaler_for_all_pictures_gives_what_one_for_each_gives(pixel_format: str) -> None:
+    scaler = VideoReformatter()
+    for colorspace, height in ((UNSAID, 320), (BT709, 320), (BT709, 640), (UNSAID, 320)):
+        frame = _painted(pixel_format, colorspace, height)
+        small = TimedFrame(0.0, frame, scaler).rgb(160)
+        np.testing.assert_array_equal(small, to_rgb(frame, (80, 160)))
+
+
+def test_small_pictures_are_not_scaled_up() -> None:
+    assert TimedFrame(0.0, _painted("yuv420p", UNSAID, 320)).rgb(1000).shape == (320, 160, 3)
