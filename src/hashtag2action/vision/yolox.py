@@ -108,15 +108,20 @@ class YoloxNet:
         inner = max(1, round(width * ratio)), max(1, round(height * ratio))
         resampling = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
         shape = (self.side, self.side) if self.side else (_whole(inner[1]), _whole(inner[0]))
-        picture = np.full((*shape, 3), GRAY, np.uint8)
-        picture[: inner[1], : inner[0]] = cv2.resize(frame, inner, interpolation=resampling)
+        if inner != (width, height):
+            frame = cv2.resize(frame, inner, interpolation=resampling)
+        picture = np.full((3, *shape), GRAY, np.uint8)
+        for place, plane in enumerate(reversed(cv2.split(frame))):
+            picture[place, : inner[1], : inner[0]] = plane
         scale = np.array([inner[0] / width, inner[1] / height], np.float32)
-        return picture[:, :, ::-1].transpose(2, 0, 1), scale
+        return picture, scale
 
     def _run(
         self, frames: Sequence[np.ndarray], fitted: Sequence[tuple[np.ndarray, np.ndarray]]
     ) -> list[Things]:
-        pictures = np.stack([picture for picture, _ in fitted]).astype(np.float32)
+        pictures = np.empty((len(fitted), *fitted[0][0].shape), np.float32)
+        for place, (picture, _) in enumerate(fitted):
+            pictures[place] = picture
         said = np.asarray(self._session.run(None, {self._input: pictures})[0])
         cells = _cells(*pictures.shape[2:], self._strides)
         return [
@@ -176,8 +181,12 @@ def _open_session(path: Path, num_threads: int, device: str) -> Any:
 
 
 def _things(raw: np.ndarray, cells: np.ndarray, scale: np.ndarray, size: tuple[int, int]) -> Things:
-    classes = raw[:, 4:5] * raw[:, 5:]
-    persons, animals = classes[:, PERSON], classes[:, ANIMALS].max(axis=1)
+    # Column by column: eleven of eighty classes are asked for.
+    persons = raw[:, 4] * raw[:, 5 + PERSON]
+    animals = raw[:, 5 + ANIMALS[0]].copy()
+    for animal in ANIMALS[1:]:
+        np.maximum(animals, raw[:, 5 + animal], out=animals)
+    animals *= raw[:, 4]
     keep = np.flatnonzero(persons >= MIN_SCORE)
     raw, cells, scores = raw[keep], cells[keep], persons[keep]
     centers = (raw[:, :2] + cells[:, :2]) * cells[:, 2:]
