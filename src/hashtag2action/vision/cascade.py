@@ -23,7 +23,7 @@ from hashtag2action.vision.blazepose import (
 )
 from hashtag2action.vision.boxes import shared_parts
 from hashtag2action.vision.hands import HandFinder
-from hashtag2action.vision.persons import Persons
+from hashtag2action.vision.persons import NOBODY, Persons
 from hashtag2action.vision.weights import (
     FACE_DETECTION,
     YOLOX_NANO,
@@ -78,9 +78,13 @@ class CascadeDetector:
         doubtful = [place for place, persons in enumerate(found) if persons.is_doubtful]
         again = [frames[place] for place in doubtful]
         closer = self._net.look(again, CLOSE_PX)
-        for place, things, bodies in zip(doubtful, closer, self._bodies.detect(again), strict=True):
-            persons = _weighed(found[place].notes, things, bodies)
-            found[place] = persons if persons.count(EVEN) else self._parts(frames[place], persons)
+        for place, things in zip(doubtful, closer, strict=True):
+            glance, frame = found[place].notes, frames[place]
+            # A body can only add: where there is enough without, nobody looks for one.
+            persons = _weighed(glance, things, NOBODY)
+            if not persons.count(EVEN):
+                persons = _weighed(glance, things, self._bodies.detect([frame])[0])
+            found[place] = persons if persons.count(EVEN) else self._parts(frame, persons)
         return found
 
     def _glance(self, frames: Sequence[np.ndarray], known: Sequence[Persons]) -> list[Persons]:
