@@ -26,8 +26,8 @@ FEW = 4
 """Pictures per closer look, at least one a take, before the rest is left at a glance. Chosen: a net
 that errs on a picture seldom errs on another of the same take in the same way."""
 ENOUGH = 0.5
-"""Share of doubtful pictures up to which a take is left as it is. Chosen: the rest show somebody,
-more than any rule asks for."""
+"""Share of doubtful pictures up to which a take is left as it is, and of those without a person
+up to which no more are looked at. Chosen: the rest show somebody, more than any rule asks for."""
 NEAR = 0.6
 """Share of the least score that counts from which it is worth while to look on. Chosen: as for
 finds that tracks carry."""
@@ -105,23 +105,28 @@ def _look_closely(
     num_first = max(1, round(len(doubtful) / FEW))
     step = max(1, len(doubtful) // num_first)
     first = doubtful[step // 2 :: step][:num_first]
-    for places in (first, [place for place in doubtful if place not in first]):
+    rest = [place for place in doubtful if place not in first]
+    # Spread over the take, a few at a time: the sooner there are enough, the fewer are looked at.
+    for places in (first, *(rest[start::FEW] for start in range(min(FEW, len(rest))))):
         glances = [found[place] for place in places]
         answers = detector.detect([frames[place] for place in places], glances=glances)
         for place, persons in zip(places, answers, strict=True):
             found[place] = persons
-        if not any(persons.count(NEAR * min_score) for persons in answers):
+        shown = sum(persons.count(min_score) > 0 for persons in found)
+        if shown >= (1 - ENOUGH) * len(found):
+            return
+        if places is first and not any(one.count(NEAR * min_score) for one in answers):
             return
 
 
 def _twins(frames: Sequence[np.ndarray]) -> list[int]:
     """Return for each picture the first of the run of equal pictures that it stands in."""
     twin: list[int] = []
-    last = np.zeros((0, 0), np.int16)
+    last = np.zeros((0, 0), np.uint8)
     for place, frame in enumerate(frames):
-        small = cv2.resize(frame, (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA)
-        gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.int16)
-        if place and np.abs(gray - last).max() <= MAX_CHANGE:
+        gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        gray = cv2.resize(gray, (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA)
+        if place and cv2.norm(gray, last, cv2.NORM_INF) <= MAX_CHANGE:
             twin.append(twin[-1])
         else:
             twin.append(place)
