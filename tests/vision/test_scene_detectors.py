@@ -20,6 +20,7 @@ from hashtag2action.vision.scene_detectors import (
     TransNet,
 )
 from hashtag2action.vision.scenes import AdaptiveScenes, SceneFinder, SceneSignals, Transition
+from hashtag2action.vision.transnet import blocks_over
 
 RATE = 25
 CUTS, DISSOLVE = (35, 65), (95, 113)
@@ -117,11 +118,14 @@ def test_the_shortest_videos_are_one_scene(tmp_path: Path, finders: NewFinder, c
     assert watch(short, finders) == [Transition(0, "start", 0.0)]
 
 
-def test_what_the_first_detector_misses_the_network_finds(path: Path) -> None:
-    blind = AdaptiveScenes(cut_threshold=49, dissolve_threshold=19, max_mix_doubt=0.01)
-    assert len(watch(path, blind.open())) < 4
-    found = watch(path, TransNet(first=blind).open())
-    assert [one.kind for one in found] == ["start", "cut", "cut", "dissolve"]
+def test_what_the_first_detector_just_misses_the_network_finds(path: Path) -> None:
+    found = watch(path, AdaptiveScenes().open())
+    weakest = min(one.score for one in found if one.kind == "cut")
+    blind = AdaptiveScenes(cut_threshold=1.1 * weakest, max_mix_doubt=0.01)
+    assert len(watch(path, blind.open())) < len(found)
+    helped = watch(path, TransNet(first=blind).open())
+    assert [one.kind for one in helped] == ["start", "cut", "cut", "dissolve"]
+    assert [one.frame for one in helped[1:3]] == list(CUTS)
 
 
 def test_where_nothing_is_doubtful_the_network_is_not_asked(tmp_path: Path) -> None:
@@ -144,11 +148,19 @@ def test_blocks_are_scored_as_the_port_scores_a_whole_video() -> None:
     net = TransNetV2("cpu", 1)
     with torch.inference_mode():
         expected = net._net.predict_frames(torch.from_numpy(pictures), quiet=True)
-    for scores, told in zip(net.scores(list(pictures), [0, 1]), expected, strict=True):
+    for scores, told in zip(net.scores(list(pictures), [0, 50]), expected, strict=True):
         np.testing.assert_allclose(scores, told.numpy(), atol=1e-5)
-    only = net.scores(list(pictures), [1])[0]
+    only = net.scores(list(pictures), [50])[0]
     np.testing.assert_allclose(only[50:], expected[0][50:].numpy(), atol=1e-5)
     assert not only[:50].any()
+
+
+def test_blocks_hold_all_that_is_asked_for() -> None:
+    asked = np.zeros(400, bool)
+    asked[[3, 40, 52, 53, 54, 390]] = True
+    assert blocks_over(asked) == [3, 53, 390]
+    assert blocks_over(np.ones(120, bool)) == [0, 50, 100]
+    assert blocks_over(np.zeros(120, bool)) == []
 
 
 def test_loading_the_network_leaves_the_process_as_it_was() -> None:

