@@ -6,9 +6,17 @@ import numpy as np
 
 from hashtag2action.curate.watch import Meter, Pace, Sight, Span
 from hashtag2action.video.walk import upright
-from hashtag2action.vision.fingerprint import NUM_WAVES, SAMPLES_PER_S, Fingerprint, waves_of
+from hashtag2action.vision.fingerprint import (
+    NUM_WAVES,
+    SAMPLES_PER_S,
+    Fingerprint,
+    reduced,
+    waves_of_reduced,
+)
 from hashtag2action.vision.motion import MotionMeter, motion_score, still_fraction
 from hashtag2action.vision.quality import clip_quality
+
+_MOST_WAITING = 32  # chosen: one after the other they take half the time of each between decodes
 
 
 class LightMeter(Meter):
@@ -62,13 +70,21 @@ class FingerprintMeter(Meter):
         self._pace = Pace(1 / SAMPLES_PER_S)
         self._times_s: list[float] = []
         self._waves: list[np.ndarray] = []
+        self._waiting: list[np.ndarray] = []
 
     def add(self, sight: Sight) -> None:
         """Take the next picture."""
         if not self._pace.is_due(sight.time_s, is_abrupt=sight.is_abrupt):
             return
-        self._waves.append(waves_of(upright(sight.frame.luma(), self._rotation_deg)))
+        self._waiting.append(reduced(upright(sight.frame.luma(), self._rotation_deg)).copy())
         self._times_s.append(sight.time_s)
+        if len(self._waiting) == _MOST_WAITING:
+            self.finish()
+
+    def finish(self) -> None:
+        """Measure the pictures that still wait."""
+        self._waves += map(waves_of_reduced, self._waiting)
+        self._waiting = []
 
     def between(self, span: Span) -> dict[str, Any]:
         """Return the fingerprint of one scene."""

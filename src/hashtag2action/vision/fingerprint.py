@@ -61,7 +61,12 @@ def waves_of(luma: np.ndarray) -> np.ndarray:
     Returns:
         float32 (NUM_WAVES,), gray levels; the sum of squares is the variance of what they show.
     """
-    inner = _without_bars(_reduced(luma))
+    return waves_of_reduced(reduced(luma))
+
+
+def waves_of_reduced(luma: np.ndarray) -> np.ndarray:
+    """Measure what `reduced` made of a picture, as `waves_of` does."""
+    inner = _without_bars(luma)
     grid = cv2.resize(inner, (_GRID_PX, _GRID_PX), interpolation=cv2.INTER_AREA)
     waves = _GRID_WAVES @ grid.astype(np.float32) @ _GRID_WAVES.T
     return waves[ROW_ORDERS, COLUMN_ORDERS]
@@ -100,8 +105,11 @@ def side_map(scale: float, start: float) -> np.ndarray:
     return both.astype(np.float32)
 
 
-def _reduced(luma: np.ndarray) -> np.ndarray:
-    """Bring a picture near 90 pixels quickly: rows are left out, columns averaged, then halved."""
+def reduced(luma: np.ndarray) -> np.ndarray:
+    """Bring a picture near 90 pixels quickly: rows are left out, columns averaged, then halved.
+
+    A small picture is returned as it is.
+    """
     step = max(1, min(luma.shape) // (2 * _REDUCED_PX))
     if step > 1:
         height, width = luma.shape[0] // step, luma.shape[1] // step
