@@ -17,7 +17,7 @@ RECIPE = """
 source: {{ kind: folder, folder: "{videos}" }}
 filter_metadata: {{ min_duration_s: 0 }}
 analyze_videos: {{ persons: null }}
-select_clips: {{ scenes: all, min_duration_s: 0.5 }}
+select_clips: {{ scenes: all, min_duration_s: 0.5, max_drawn_score: 1 }}
 export_clips: {{ short_side_px: 32 }}
 runtime: {{ num_workers: 2, rows_per_part: 3, engine: {engine} }}
 """

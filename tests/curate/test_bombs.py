@@ -51,7 +51,7 @@ def test_bombs_end_as_rows_inside_the_limits(tmp_path: Path) -> None:
         "false_avi": huge_header(tmp_path / "a.avi"),
         "false_mp4": huge_header(tmp_path / "a.mp4", 65_000, 65_000),
         "refused_png": png(tmp_path / "refused.png", 16_000, 12_000),
-        "large_png": png(tmp_path / "large.png", 8_000, 8_000),
+        "large_png": png(tmp_path / "large.png", 8_000, 8_000, num_channels=3),
         "hourly": stills(tmp_path / "hourly.mkv", 10, Fraction(3600)),
         "by_the_minute": stills(tmp_path / "minutes.mkv", 10, Fraction(60)),
         "strobe": strobe(tmp_path / "strobe.mp4", 1000),

@@ -10,8 +10,8 @@ import numpy as np
 from tests.video.films import film, numbered_frames
 
 
-def png(path: Path, width: int, height: int) -> Path:
-    """A valid picture of one color: a few hundred kB that ask for hundreds of MB."""
+def png(path: Path, width: int, height: int, num_channels: int = 1) -> Path:
+    """A valid picture of one color: some hundred kB that ask for hundreds of MB."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -19,8 +19,8 @@ def png(path: Path, width: int, height: int) -> Path:
         )
 
     packer = zlib.compressobj(9)
-    rows = [packer.compress(b"\0" * (1 + width)) for _ in range(height)]
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    rows = [packer.compress(b"\0" * (1 + num_channels * width)) for _ in range(height)]
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, num_channels - 1, 0, 0, 0))
     body = chunk(b"IDAT", b"".join([*rows, packer.flush()]))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + body + chunk(b"IEND", b""))
     return path

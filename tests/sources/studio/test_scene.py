@@ -7,7 +7,7 @@ import pytest
 from hashtag2action.sources.studio.look import look_of, rng_for
 from hashtag2action.sources.studio.motion import ACTIONS
 from hashtag2action.sources.studio.scene import Scene, scene_frames
-from hashtag2action.vision.yolox import YoloxDetector
+from hashtag2action.vision.persons import Yolox
 
 SIZE = (180, 320)
 
@@ -54,7 +54,7 @@ def test_generators_depend_on_their_parts_alone() -> None:
 
 
 def test_a_real_detector_finds_the_people_and_only_them(shared: Callable[[str], Path]) -> None:
-    detector = YoloxDetector(shared("models/yolox_nano_416.onnx"), 1)
+    detector = Yolox(path=shared("models/yolox_nano_416.onnx")).open()
 
     def best(kind: str, action: str, number: int) -> float:
         scene = Scene(f"d{number}", kind, 2, action=action, person=number, outfit=number)
