@@ -35,8 +35,6 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_weights.app, name="weights")
-app.command()(cli_weights.predict)
-app.command()(cli_weights.reconstruct)
 
 Recipe = Annotated[Path, typer.Argument(help="A YAML recipe; see recipes/.", show_default=False)]
 Overrides = Annotated[
@@ -149,6 +147,10 @@ def evaluate(
     from hashtag2action.evaluate.evaluate import evaluate as run
 
     _train(EvaluateConfig, run, recipe, out, overrides, dry_run, as_json)
+
+
+app.command()(cli_weights.predict)
+app.command()(cli_weights.reconstruct)
 
 
 @app.command()
