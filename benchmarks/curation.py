@@ -6,12 +6,10 @@ What is measured stays in the folder and is not measured again. Ends in a table 
 bar and `ok` or `short`; exits 1 if a figure falls short.
 """
 
-import argparse
 import sys
 from functools import partial
 from pathlib import Path
 
-import hashtag2action
 from benchmarks import (
     curation_copies,
     curation_export,
@@ -21,17 +19,13 @@ from benchmarks import (
     curation_speed,
     curation_survival,
 )
-from benchmarks.figures import Part, key_of_code, measure, show
+from benchmarks.figures import Part, run
 
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("runs/bench-curation"))
-    parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--only", default="")
-    given = parser.parse_args()
-    return show(measure(given.out / _code_key(), parts(given.shared), given.only))
+    rooms = ("curate", "engines", "sources", "video", "vision")
+    return run(__doc__, "runs/bench-curation", parts, rooms)
 
 
 def parts(shared: Path) -> list[Part]:
@@ -51,14 +45,6 @@ def parts(shared: Path) -> list[Part]:
         ("persons", partial(curation_persons.persons, shared)),
         ("measures", partial(curation_measures.measures_figures, shared)),
     ]
-
-
-def _code_key() -> str:
-    package = Path(hashtag2action.__file__).parent
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    for room in ("curate", "engines", "sources", "video", "vision"):
-        files += sorted((package / room).rglob("*.py"))
-    return key_of_code(files)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,14 @@ What is measured stays in a folder named by the code that was measured, so a run
 goes on, and other code is measured anew.
 """
 
+import argparse
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import hashtag2action
 from hashtag2action.config import key_of
 from hashtag2action.manifest import write_json
 
@@ -27,6 +30,31 @@ Part = tuple[str, Callable[[Path], list[Figure]]]
 """A name, and what measures it in a folder of its own."""
 
 
+def run(
+    told: str | None, out: str, parts_of: Callable[[Path], list[Part]], rooms: Sequence[str]
+) -> int:
+    """Measure what the command line asks for; returns the exit status, 1 if a figure falls short.
+
+    Args:
+        told: What the command says of itself.
+        out: Folder of the figures, if the command line names none.
+        parts_of: Returns the parts, given the folder of real data.
+        rooms: Rooms of the package that are measured: where their code changes, so may figures.
+    """
+    parser = argparse.ArgumentParser(
+        description=told, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path(out))
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--only", default="", help="parts whose names contain this")
+    given = parser.parse_args()
+    package = Path(hashtag2action.__file__).parent
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    for room in rooms:
+        files += sorted((package / room).rglob("*.py"))
+    return show(measure(given.out / key_of_code(files), parts_of(given.shared), given.only))
+
+
 def key_of_code(files: Sequence[Path]) -> str:
     """Return a key of the files that are measured."""
     return key_of("benchmark", [file.read_text(encoding="utf-8") for file in sorted(files)])
@@ -41,7 +69,9 @@ def measure(out: Path, parts: Sequence[Part], only: str = "") -> list[Figure]:
         path = out / f"{name}.json"
         if not path.exists():
             print(f"measuring {name} ...", flush=True)
+            begun_s = time.monotonic()
             write_json(path, [asdict(figure) for figure in part(out / name)])
+            print(f"... took {time.monotonic() - begun_s:.0f} s", flush=True)
         found = json.loads(path.read_text(encoding="utf-8"))
         figures += [Figure(**values) for values in found]
     return figures
