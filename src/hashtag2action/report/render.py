@@ -22,6 +22,7 @@ from hashtag2action.evaluate.paper import PAPER
 from hashtag2action.report.discover import Kind, Run, discover, read_settings
 from hashtag2action.report.funnel import StageCount, funnel
 from hashtag2action.report.mining import Mining, read_mining
+from hashtag2action.report.overlaps import Overlaps, read_overlaps
 from hashtag2action.report.privacy import settings_without_folders
 from hashtag2action.report.results import (
     Evaluation,
@@ -60,6 +61,7 @@ class CurationView:
     rejected: list[Sheet]
     pairs: list[Pair]
     num_duplicates: int
+    overlaps: Overlaps
     score: list[ScoreSection]
 
 
@@ -168,6 +170,7 @@ def _curation(run: Run) -> CurationView:
         rejected=rejected_sheets(run.folder),
         pairs=pairs,
         num_duplicates=num_duplicates,
+        overlaps=read_overlaps(run.folder),
         score=read_score(run.folder),
     )
 
