@@ -6,14 +6,17 @@
       rejected/part-00000.parquet   the same columns and `reject_reason`
       receipt.json                  written last: key, parent key, counts, package version
 
+Columns too heavy to be written again at each stage stay where they were made: the plan says where,
+and whoever asks for them by name is given them from there.
+
 A file that exists is finished: it is written beside its place and renamed. Equal runs have equal
 receipts, so no time enters one. What does not belong here: what a stage does, where it runs.
 """
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +30,38 @@ from hashtag2action.records import REJECT_REASON
 
 
 @dataclass(frozen=True)
+class Left:
+    """Columns that a table does not carry itself."""
+
+    folder: str
+    """The table whose kept rows have them, as seen from this one."""
+    row_id: str
+    """Column by which rows are found there, in the part of the same name."""
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Manifest:
     """One stage's table on disk."""
 
     root: Path
 
-    def begin(self, stage: str, key: str, parent_key: str, settings: dict[str, Any]) -> None:
+    def begin(
+        self,
+        stage: str,
+        key: str,
+        parent_key: str,
+        settings: dict[str, Any],
+        left: Left | None = None,
+    ) -> None:
         """Write the plan, or check that the folder was begun with the same one.
 
         Raises:
             ManifestError: The folder belongs to other settings or other input.
         """
         plan = {"stage": stage, "key": key, "parent_key": parent_key, "settings": settings}
+        if left is not None:
+            plan["left"] = asdict(left)
         path = self.root / "plan.json"
         if path.exists():
             found = _read_json(path)
@@ -77,11 +100,59 @@ class Manifest:
         """Return the names of the finished parts, in order."""
         return sorted(path.stem for path in (self.root / "kept").glob("part-*.parquet"))
 
+    def left(self, columns: Collection[str], row_id: str) -> Left | None:
+        """Return where a table made of this one's kept rows finds some columns, if anywhere."""
+        found = self._left()
+        if found is None:
+            names = [pq.read_schema(self._path("kept", part)).names for part in self.parts()[:1]]
+            here = tuple(name for name in columns if names and name in names[0])
+            found = Left("", row_id, here)
+        folder = os.path.normpath(Path("..") / self.root.name / found.folder)
+        return Left(folder, found.row_id, found.columns) if found.columns else None
+
+    def _left(self) -> Left | None:
+        path = self.root / "plan.json"
+        found = _read_json(path).get("left") if path.exists() else None
+        return Left(found["folder"], found["row_id"], tuple(found["columns"])) if found else None
+
     def read_part(
-        self, part: str, side: str = "kept", columns: Sequence[str] | None = None
+        self,
+        part: str,
+        side: str = "kept",
+        columns: Sequence[str] | None = None,
+        without: Collection[str] = (),
     ) -> pa.Table:
-        """Read one part of one side."""
-        return pq.read_table(self._path(side, part), columns=list(columns) if columns else None)
+        """Read one part of one side.
+
+        Args:
+            part: Its name.
+            side: `kept` or `rejected`.
+            columns: What to read, columns left elsewhere too; None reads all that is here.
+            without: What not to read then.
+
+        Raises:
+            ManifestError: A column is elsewhere, and that table is gone.
+        """
+        path = self._path(side, part)
+        if columns is None:
+            names = pq.read_schema(path).names if without else []
+            own = [name for name in names if name not in without]
+            return pq.read_table(path, columns=own if without else None)
+        left = self._left()
+        away = [name for name in columns if left is not None and name in left.columns]
+        if left is None or not away:
+            return pq.read_table(path, columns=list(columns))
+        own = [name for name in columns if name not in away]
+        table = pq.read_table(path, columns=list(dict.fromkeys([*own, left.row_id])))
+        there = Manifest(self.root / left.folder)
+        if not there.has_part(part):
+            raise ManifestError(f"{path}: its {', '.join(away)} are in {there.root}, which is gone")
+        there = there.read_part(part, "kept", [left.row_id, *away])
+        places = pc.index_in(table[left.row_id], value_set=there[left.row_id])
+        found = there.select(away).take(places)
+        for name in away:
+            table = table.append_column(there.schema.field(name), found[name])
+        return table.select(list(columns))
 
     def read(self, side: str = "kept", columns: Sequence[str] | None = None) -> pa.Table:
         """Read all parts of one side as one table.

@@ -149,6 +149,10 @@ CLIP = pa.schema(
 )
 """What `analyze_videos` measures for one scene."""
 
+HEAVY_COLUMNS = ("fingerprints", "fingerprint_times_s")
+"""Columns that stay in the table of the stage that made them: later tables name it, and reading
+these columns from them reads there. At 4 kB a clip they would be most of what each stage writes."""
+
 REJECT_REASON = pa.field(
     "reject_reason",
     pa.string(),

@@ -104,6 +104,57 @@ def test_rows_in_are_rows_kept_plus_rejected(
     assert set(made.read("rejected")["reject_reason"].to_pylist()) == {"odd"}
 
 
+class Compare(Stage):
+    """A stage over the whole table that reads fingerprints."""
+
+    name: ClassVar[str] = "compare"
+    reads: ClassVar[tuple[str, ...]] = ("number", "fingerprints")
+    adds: ClassVar[pa.Schema] = pa.schema([])
+    whole_table: ClassVar[bool] = True
+
+    def open(self, media: Path) -> Transform:
+        def transform(table: pa.Table) -> pa.Table:
+            for name, found in zip(table["clip_id"], table["fingerprints"], strict=True):
+                assert found.as_py() == f"print of {name}".encode()
+            return first_reason(table, [("large", pc.greater(table["number"], 10))])
+
+        return transform
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_fingerprints_stay_where_they_were_made_and_are_read_from_there(
+    tmp_path: Path, num_workers: int
+) -> None:
+    parent = Manifest(tmp_path / "03-analyze")
+    parent.begin("analyze", "k", "", {})
+    for part in range(3):
+        values = range(part * 4, part * 4 + 4)
+        kept = pa.table(
+            {
+                "clip_id": [f"c{value}" for value in values],
+                "fingerprints": [f"print of c{value}".encode() for value in values],
+                "number": pa.array([2 * value for value in values], pa.int64()),
+            }
+        )
+        rejected = kept.slice(0, 0).append_column("reject_reason", pa.array([], pa.string()))
+        parent.write_part(f"part-{part:05d}", kept, rejected)
+    parent.finish(12)
+    engine = LocalEngine(num_workers=num_workers)
+    for name, stage in (("04-halve", Halve(largest=18)), ("05-compare", Compare())):
+        made = run_stage(stage, parent, tmp_path / name, engine, quiet)
+        for side in ("rejected", "kept"):
+            assert "fingerprints" not in made.read(side).column_names
+            found = made.read(side, ["fingerprints", "clip_id"]).to_pylist()
+            assert all(
+                row["fingerprints"] == f"print of {row['clip_id']}".encode() for row in found
+            )
+        assert found, "something is rejected"
+        parent = made
+    (tmp_path / "03-analyze" / "kept" / "part-00001.parquet").unlink()
+    with pytest.raises(ManifestError, match="03-analyze, which is gone"):
+        made.read(columns=["clip_id", "fingerprints"])
+
+
 def test_finished_parts_are_left_alone_and_missing_ones_made(tmp_path: Path) -> None:
     parent = numbers(tmp_path / "00-posts")
     made = run_stage(Halve(), parent, tmp_path / "01", LocalEngine(num_workers=1), quiet)

@@ -47,7 +47,14 @@ def test_one_page_shows_the_whole_line(line: Path):
     assert page == line / "report.html"
     for anchor in ("funnel-1", "thresholds-1", "kept-1", "rejected-1", "duplicates-1"):
         assert f'id="{anchor}"' in text
-    for anchor in ("hashtags-1", "overlaps-1", "score-1", "pretraining", "reconstructions", "finetuning"):
+    for anchor in (
+        "hashtags-1",
+        "overlaps-1",
+        "score-1",
+        "pretraining",
+        "reconstructions",
+        "finetuning",
+    ):
         assert f'id="{anchor}"' in text
     for anchor in ("evaluation", "figures", "settings"):
         assert f'id="{anchor}"' in text

@@ -19,7 +19,7 @@ from hashtag2action.curate.stage import Stage, Transform, split
 from hashtag2action.engines.base import Engine, Limits, Lost
 from hashtag2action.errors import EngineError
 from hashtag2action.manifest import Manifest
-from hashtag2action.records import REJECT_REASON
+from hashtag2action.records import HEAVY_COLUMNS, REJECT_REASON
 
 OnPart = Callable[[str, int, int], None]
 """Called with the stage's name, rows done and rows in all."""
@@ -51,7 +51,8 @@ def run_stage(
     parent_key = parent.receipt()["key"]
     settings = stage_settings(stage, limits)
     made = Manifest(folder)
-    made.begin(stage.name, key_of(stage.name, settings, parent_key), parent_key, settings)
+    key = key_of(stage.name, settings, parent_key)
+    made.begin(stage.name, key, parent_key, settings, parent.left(HEAVY_COLUMNS, stage.row_id))
     counts = {
         part: parent.read_part(part, columns=[stage.row_id]).num_rows for part in parent.parts()
     }
@@ -111,8 +112,13 @@ def _open_worker(stage: Stage, parent: Manifest, made: Manifest) -> Callable[[st
 def _run_part(
     stage: Stage, transform: Transform, parent: Manifest, made: Manifest, part: str
 ) -> None:
-    given = parent.read_part(part)
+    given = _rows(parent, part)
     made.write_part(part, *split(stage, given, _transform(stage, transform, given, part)))
+
+
+def _rows(parent: Manifest, part: str) -> pa.Table:
+    """Read what a stage's rows carry on."""
+    return parent.read_part(part, without=HEAVY_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,7 @@ def _run_rows(
                     again += visit.one_by_one()
                     continue
                 if isinstance(outcome, Lost):
-                    given = parent.read_part(visit.part).slice(visit.start, 1)
+                    given = _rows(parent, visit.part).slice(visit.start, 1)
                     table = _unmade(stage, given, outcome.reason)
                 else:
                     table = outcome
@@ -188,7 +194,7 @@ def _for_rows(limits: Limits, num_rows: int) -> Limits:
 
 def _open_visitor(stage: Stage, parent: Manifest, media: Path) -> Callable[[_Visit], pa.Table]:
     transform = stage.open(media)
-    read_part = lru_cache(maxsize=1)(parent.read_part)
+    read_part = lru_cache(maxsize=1)(partial(_rows, parent))
 
     def visit(visit: _Visit) -> pa.Table:
         rows = range(visit.start, visit.start + visit.num_rows)
@@ -211,7 +217,7 @@ def _unmade(stage: Stage, given: pa.Table, reason: str | None) -> pa.Table:
 def _write_pieces(
     stage: Stage, parent: Manifest, made: Manifest, part: str, pieces: _Pieces
 ) -> None:
-    given = parent.read_part(part)
+    given = _rows(parent, part)
     tables = [pieces.tables[start] for start in sorted(pieces.tables)]
     if not tables:
         tables = [_unmade(stage, given, None)]
@@ -240,7 +246,7 @@ def _run_whole(stage: Stage, parent: Manifest, made: Manifest, todo: list[str]) 
     verdicts = [*stage.adds.names, REJECT_REASON.name]
     start = 0
     for part in parent.parts():
-        rows = source = parent.read_part(part)
+        rows = source = _rows(parent, part)
         here = result.slice(start, rows.num_rows)
         start += rows.num_rows
         if part not in todo:

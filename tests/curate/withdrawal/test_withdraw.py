@@ -105,8 +105,13 @@ def test_nothing_is_left_by_id_by_sha256_or_by_fingerprint(
     assert not [path for path in finished_run.rglob("*") if "7000000001" in path.name]
     matcher = FingerprintMatcher()
     for stage in ("analyze_videos", "select_clips", "deduplicate", "export_clips"):
+        made = find_stage(finished_run, stage)
         for side in ("kept", "rejected"):
-            for row in find_stage(finished_run, stage).read(side).to_pylist():
+            here = made.read(side)
+            rows = made.read(side, ["fingerprints", "fingerprint_times_s"]).to_pylist()
+            assert len(rows) == here.num_rows
+            assert ("fingerprints" in here.column_names) == (stage == "analyze_videos")
+            for row in rows:
                 assert all(matcher.match(print_in(row), gone) is None for gone in prints)
 
 
