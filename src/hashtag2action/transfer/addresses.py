@@ -12,6 +12,7 @@ from typing import TypeAlias
 import httpcore
 
 from hashtag2action.errors import FetchError
+from hashtag2action.transfer.deadline import Deadline, TimedStream
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -88,10 +89,16 @@ class Guard:
 
 
 class PinnedBackend(httpcore.NetworkBackend):
-    """Connects to the addresses a guard lets through, and to no others."""
+    """Connects to the addresses a guard lets through, and to no others.
 
-    def __init__(self, guard: Guard) -> None:
+    Args:
+        guard: Judges addresses.
+        deadline: Until when connections may be read.
+    """
+
+    def __init__(self, guard: Guard, deadline: Deadline) -> None:
         self._guard = guard
+        self._deadline = deadline
         self._sockets = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -106,9 +113,11 @@ class PinnedBackend(httpcore.NetworkBackend):
         failure: httpcore.NetworkError | httpcore.TimeoutException | None = None
         for address in self._guard.resolve(host, port):
             try:
-                return self._sockets.connect_tcp(
-                    address, port, timeout, local_address, socket_options
+                limit_s = self._deadline.cut(timeout)
+                stream = self._sockets.connect_tcp(
+                    address, port, limit_s, local_address, socket_options
                 )
+                return TimedStream(stream, self._deadline)
             except (httpcore.NetworkError, httpcore.TimeoutException) as error:
                 failure = error
         assert failure is not None, "a guard returns addresses or raises"

@@ -32,9 +32,11 @@ class Patience(Config):
     """Longest wait; a host that asks for a longer one is given up (chosen)."""
     timeout_s: Annotated[float, Field(gt=0)] = 30.0
     """Longest silence of a connection (chosen)."""
+    min_bytes_per_s: Annotated[float, Field(ge=0)] = 1_000.0
+    """Least pace of a file over each `timeout_s`; a host that drips is given up (chosen: a twentieth
+    of what the lightest short plays at)."""
     max_seconds_per_file: Annotated[float, Field(gt=0)] = 3_600.0
-    """Longest time for a file, waits included: a host that drips is given up (chosen: 2 GiB at
-    5 Mbit/s)."""
+    """Longest time for a file, waits included (chosen: 2 GiB at 5 Mbit/s)."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ class Downloader:
         if num_bytes and version:
             sent |= {"Range": f"bytes={num_bytes}-", "If-Range": version}
         try:
-            with self.web.ask(address, sent) as answer:
+            left_s = max(0.0, end_s - self.clock.now_s())
+            with self.web.ask(address, sent, max_body_s=left_s) as answer:
                 self._take(answer, address, place, (num_bytes, version), end_s)
         except _TroubleError as error:
             return error
@@ -142,10 +145,19 @@ class Downloader:
         place.append(self._in_time(answer.body, end_s), expected)
 
     def _in_time(self, blocks: Iterator[bytes], end_s: float) -> Iterator[bytes]:
+        patience = self.patience
+        least = patience.min_bytes_per_s * patience.timeout_s
+        since_s, num_bytes = self.clock.now_s(), 0
         for block in blocks:
             yield block
-            if self.clock.now_s() > end_s:
+            now_s = self.clock.now_s()
+            if now_s > end_s:
                 raise FetchError("took too long")
+            num_bytes += len(block)
+            if now_s - since_s >= patience.timeout_s:
+                if num_bytes < least:
+                    raise FetchError("too slow")
+                since_s, num_bytes = now_s, 0
 
 
 def _whole_size(answer: Answer, num_bytes: int) -> int | None:

@@ -23,6 +23,9 @@ _FORMAT = "b[protocol^=http][height<=?{0}]/b[protocol^=http]"
 
 MAX_PAGE_BYTES = 32 * 1024**2
 """Most of a page that is read (chosen: ten times the largest of common sites)."""
+_PAGE_SILENCES = 4.0
+"""Longest time for the body of a page, in longest silences (chosen: a slow site's, no dripping
+one's)."""
 
 
 class Pages(Config):
@@ -74,6 +77,8 @@ class PageReader:
         except YoutubeDLError as error:
             raise (refusals or [FetchError("no video on the page")])[-1] from error
         address = (found or {}).get("url")
+        if not found and refusals:
+            raise refusals[-1]
         if not address or not str((found or {}).get("protocol", "")).startswith("http"):
             raise FetchError("no video on the page")
         headers = (found or {}).get("http_headers") or {}
@@ -82,6 +87,8 @@ class PageReader:
     def _settings(self) -> dict[str, Any]:
         return {
             "quiet": True,
+            # Its readers of pages raise whatever a strange page makes them raise.
+            "ignoreerrors": True,
             "no_warnings": True,
             "noprogress": True,
             "logger": _Silence(),
@@ -124,7 +131,11 @@ class _Body(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._rest:
-            block = next(self._blocks, None)
+            try:
+                block = next(self._blocks, None)
+            except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError):
+                # As where a page is cut short anyhow: what came is read, and holds a video or not.
+                return 0
             if block is None or self._num_read > MAX_PAGE_BYTES:
                 return 0
             self._rest = block
@@ -161,7 +172,13 @@ def _handler(web: Web, refusals: list[FetchError]) -> type:
             with ExitStack() as stack:
                 try:
                     answer = stack.enter_context(
-                        web.ask(request.url, headers, request.method, content)
+                        web.ask(
+                            request.url,
+                            headers,
+                            request.method,
+                            content,
+                            _PAGE_SILENCES * web.timeout_s,
+                        )
                     )
                 except FetchError as error:
                     refusals.append(error)

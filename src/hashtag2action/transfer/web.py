@@ -15,10 +15,14 @@ import httpx
 from hashtag2action import __version__
 from hashtag2action.errors import FetchError
 from hashtag2action.transfer.addresses import Guard, PinnedBackend
+from hashtag2action.transfer.deadline import Deadline
 from hashtag2action.transfer.pace import HostPace
 
 MAX_REDIRECTS = 5
 """Hops of one question (chosen: what stores of files need, twice over)."""
+_HEAD_SILENCES = 2.0
+"""Longest time for a connection and the head of its answer, in longest silences (chosen: the name,
+the handshake and the first byte may each take a good part of one)."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -38,10 +42,13 @@ class Web:
     def __init__(
         self, guard: Guard, pace: HostPace, schemes: frozenset[str], timeout_s: float
     ) -> None:
-        self._pool = httpcore.ConnectionPool(network_backend=PinnedBackend(guard))
+        self._deadline = Deadline()
+        backend = PinnedBackend(guard, self._deadline)
+        self._pool = httpcore.ConnectionPool(network_backend=backend)
         self._pace = pace
         self._schemes = schemes
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
+        """Longest silence."""
         # A worker has no last row: the connections end with what holds them.
         self.close = weakref.finalize(self, self._pool.close)
         """Close all connections."""
@@ -53,8 +60,16 @@ class Web:
         headers: Mapping[str, str],
         method: str = "GET",
         content: bytes | None = None,
+        max_body_s: float = float("inf"),
     ) -> Iterator[Answer]:
         """Ask once, and follow where the host points to.
+
+        Args:
+            address: What to ask for.
+            headers: What to say beside.
+            method: Of HTTP.
+            content: What to send.
+            max_body_s: Longest time for the body, from when its head is here.
 
         Raises:
             FetchError: An address on the way may not be asked, or there is no end to the way.
@@ -65,6 +80,7 @@ class Web:
         url = self._checked(address)
         for _ in range(MAX_REDIRECTS + 1):
             with self._pace.turn(url.host), self._one(url, headers, method, content) as answer:
+                self._deadline.set_in(max_body_s)
                 where = answer.headers.get("location")
                 if answer.status not in _REDIRECTS or not where:
                     yield answer
@@ -92,7 +108,8 @@ class Web:
             "Accept-Encoding": "identity",
             **headers,
         }
-        seconds = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
+        self._deadline.set_in(_HEAD_SILENCES * self.timeout_s)
+        seconds = dict.fromkeys(("connect", "read", "write", "pool"), self.timeout_s)
         with self._pool.stream(
             method,
             httpcore.URL(
