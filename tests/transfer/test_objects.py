@@ -1,19 +1,25 @@
 """Objects over fsspec's own file systems; `s3` itself where its library is installed."""
 
 import hashlib
+import json
 import os
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import unquote
 
+import pyarrow as pa
 import pytest
 from tests.transfer.file_server import VIDEO, Exchange, serve
 
+from hashtag2action.curate.fetch_videos import FetchVideos
 from hashtag2action.errors import FetchError, MissingExtraError, VideoError
 from hashtag2action.transfer.budget import ByteBudget
 from hashtag2action.transfer.objects import ObjectStores, bring_object
 from hashtag2action.transfer.store import Place, Store
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec comes with the extra [remote]")
+from fsspec.implementations.memory import MemoryFileSystem  # noqa: E402
 
 
 def place(folder: Path) -> Place:
@@ -73,12 +79,71 @@ def test_object_that_is_not_there_or_no_video_is_refused(tmp_path: Path) -> None
         bring_object(Versioned(tmp_path / "page"), "s3://b/o", place(tmp_path))  # type: ignore[arg-type]
 
 
+def test_rows_of_a_store_go_through_the_stage(tmp_path: Path, monkeypatch) -> None:
+    class Bucket(MemoryFileSystem):
+        """A store under Google's name, in memory: the library itself is asked further below."""
+
+        protocol = "gs"
+        store: ClassVar[dict] = {}
+        pseudo_dirs: ClassVar[list] = [""]
+
+    known = import_module("fsspec.registry")._registry
+    monkeypatch.setitem(known, "gs", Bucket)
+    Bucket().pipe({"gs://bucket/a.mp4": BIG, "gs://bucket/b.mp4": b"<html>"})
+    table = pa.table(
+        {
+            "post_id": ["a", "b", "c"],
+            "file": [f"gs://bucket/{name}.mp4" for name in "abc"],
+            "license": ["mine"] * 3,
+        }
+    )
+    made = FetchVideos(schemes=("gs",)).open(tmp_path)(table).to_pylist()
+    assert Path(made[0]["video_path"]).read_bytes() == BIG
+    assert [row["reject_reason"] for row in made] == [
+        None,
+        "unreadable:a web page, not a video",
+        "fetch:no such object",
+    ]
+
+
 def test_library_of_a_store_is_asked_for_by_its_extra() -> None:
     try:
         import gcsfs  # noqa: F401
     except ModuleNotFoundError:
         with pytest.raises(MissingExtraError, match=r"\[remote\]"):
             ObjectStores().open("gs")
+
+
+def answer_range(ask: Exchange) -> None:
+    """Answer the bytes asked for, as stores of objects do."""
+    first, _, last = ask.headers["range"].removeprefix("bytes=").partition("-")
+    start, stop = int(first), min(int(last) + 1, len(BIG))
+    headers = {"ETag": '"1"', "Content-Range": f"bytes {start}-{stop - 1}/{len(BIG)}"}
+    ask.answer(206, headers, BIG[start:stop])
+
+
+def test_gs_is_asked_by_its_real_library(tmp_path: Path, monkeypatch) -> None:
+    pytest.importorskip("gcsfs", reason="gcsfs comes with the extra [remote]")
+
+    def answer(ask: Exchange) -> None:
+        path, _, query = unquote(ask.path).partition("?")
+        if "a.mp4" not in path:
+            ask.answer(404, {}, b"{}")
+        elif "alt=media" in query or "/download/" in path:
+            answer_range(ask)
+        else:
+            said = {"name": "a.mp4", "bucket": "bucket", "size": str(len(BIG)), "generation": "7"}
+            ask.answer(200, {"Content-Type": "application/json"}, json.dumps(said).encode())
+
+    with serve(answer) as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url(""))
+        store = ObjectStores(is_anonymous=True).open("gs")
+        here = place(tmp_path)
+        bring_object(store, "gs://bucket/a.mp4", here)
+        here.finish(None)
+        assert here.path.read_bytes() == BIG
+        with pytest.raises(FetchError, match="no such object"):
+            bring_object(store, "gs://bucket/b.mp4", place(tmp_path / "b"))
 
 
 def test_s3_is_asked_by_its_real_library(tmp_path: Path, monkeypatch) -> None:
@@ -89,17 +154,10 @@ def test_s3_is_asked_by_its_real_library(tmp_path: Path, monkeypatch) -> None:
     def answer(ask: Exchange) -> None:
         if ask.path.split("?")[0] != "/bucket/a.mp4":
             ask.answer(404)
-            return
-        start, status, headers = 0, 200, {"ETag": '"1"'}
-        stop = len(BIG)
-        if given := ask.headers.get("range"):
-            first, _, last = given.removeprefix("bytes=").partition("-")
-            start, stop, status = int(first), min(int(last) + 1, len(BIG)), 206
-            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(BIG)}"
-        if ask.handler.command == "HEAD":
-            ask.answer(status, headers, b"", len(BIG))
+        elif ask.handler.command == "HEAD":
+            ask.answer(200, {"ETag": '"1"'}, b"", len(BIG))
         else:
-            ask.answer(status, headers, BIG[start:stop])
+            answer_range(ask)
 
     with serve(answer) as server:
         stores = ObjectStores(is_anonymous=True, s3_endpoint_url=server.url(""))

@@ -33,8 +33,8 @@ class Patience(Config):
     timeout_s: Annotated[float, Field(gt=0)] = 30.0
     """Longest silence of a connection (chosen)."""
     min_bytes_per_s: Annotated[float, Field(ge=0)] = 1_000.0
-    """Least pace of a file over each `timeout_s`; a host that drips is given up (chosen: a twentieth
-    of what the lightest short plays at)."""
+    """Least pace of a file over each `timeout_s`; a host that drips is given up (chosen: a
+    twentieth of what the lightest short plays at)."""
     max_seconds_per_file: Annotated[float, Field(gt=0)] = 3_600.0
     """Longest time for a file, waits included (chosen: 2 GiB at 5 Mbit/s)."""
 
