@@ -84,7 +84,7 @@ def test_rows_of_a_store_go_through_the_stage(tmp_path: Path, monkeypatch) -> No
         """A store under Google's name, in memory: the library itself is asked further below."""
 
         protocol = "gs"
-        store: ClassVar[dict] = {}
+        store: ClassVar[dict] = {}  # pyright: ignore
         pseudo_dirs: ClassVar[list] = [""]
 
     known = import_module("fsspec.registry")._registry
@@ -108,7 +108,7 @@ def test_rows_of_a_store_go_through_the_stage(tmp_path: Path, monkeypatch) -> No
 
 def test_library_of_a_store_is_asked_for_by_its_extra() -> None:
     try:
-        import gcsfs  # noqa: F401
+        import gcsfs  # noqa: F401  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError:
         with pytest.raises(MissingExtraError, match=r"\[remote\]"):
             ObjectStores().open("gs")
