@@ -1,9 +1,11 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from hashtag2action.data.benchmarks import Hmdb51Clips, Ucf101Clips
+from hashtag2action.data.clip_set import read_lines
 from hashtag2action.errors import ConfigError
 
 
@@ -89,3 +91,43 @@ def test_official_hmdb51_lists_give_the_published_counts(shared: Callable[[str],
     names = clips._class_names()
     assert len(names) == 51
     assert len(clips._listed(names)) == 3570
+
+
+@pytest.mark.parametrize(
+    ("split", "num_train", "num_test"), [(1, 9537, 3783), (2, 9586, 3734), (3, 9624, 3696)]
+)
+def test_official_ucf101_lists_give_the_published_counts(
+    shared: Callable[[str], Path], split: Literal[1, 2, 3], num_train: int, num_test: int
+) -> None:
+    lists = shared("labels/ucf101_splits")
+    sides: list[set[tuple[str, str]]] = []
+    for subset in ("train", "test"):
+        clips = Ucf101Clips(root=Path(), lists=lists, split=split, subset=subset)
+        names = clips._class_names()
+        sides.append(set(clips._listed(names)))
+    assert len(names) == 101
+    assert [len(side) for side in sides] == [num_train, num_test]
+    groups = [{(name, clips._group(stem)) for name, stem in side} for side in sides]
+    assert not groups[0] & groups[1]
+
+
+@pytest.mark.parametrize("split", [1, 2, 3])
+def test_lists_beside_a_copy_are_the_official_ones(
+    shared: Callable[[str], Path], split: Literal[1, 2, 3]
+) -> None:
+    copy = Ucf101Clips(root=Path(), lists=shared("data/ucf101_3/lists"), split=split)
+    official = copy.model_copy(update={"lists": shared("labels/ucf101_splits")})
+    kept = set(copy._class_names())
+    for subset in ("train", "test"):
+        ours, theirs = (clips.model_copy(update={"subset": subset}) for clips in (copy, official))
+        listed = theirs._listed(theirs._class_names())
+        wanted = [(name, stem) for name, stem in listed if name in kept]
+        assert ours._listed(ours._class_names()) == wanted
+
+
+def test_class_lists_of_both_sources_agree(shared: Callable[[str], Path]) -> None:
+    for labels, clips in (
+        ("ucf101_label_map.txt", Ucf101Clips(root=Path(), lists=shared("labels/ucf101_splits"))),
+        ("hmdb51_label_map.txt", Hmdb51Clips(root=Path(), lists=shared("labels/hmdb51_splits"))),
+    ):
+        assert clips._class_names() == tuple(read_lines(shared(f"labels/{labels}")))

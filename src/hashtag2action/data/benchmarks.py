@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hashtag2action.config import Config
-from hashtag2action.data.clip_set import Clip, ClipSet, list_videos, not_empty
+from hashtag2action.data.clip_set import Clip, ClipSet, list_videos, not_empty, read_lines
 from hashtag2action.errors import ConfigError
 
 
@@ -53,7 +53,8 @@ class _SplitClips(Config):
                 )
             relative = path.relative_to(self.root).as_posix()
             clips.append(Clip(relative, path, label=names.index(class_name)))
-        return ClipSet(not_empty(clips, f"{self.lists}: {self.subset}, split {self.split}"), names)
+        found = not_empty(clips, f"{self.lists}: {self.subset}, split {self.split}")
+        return ClipSet(found, names, is_test=self.subset == "test")
 
     @abstractmethod
     def _class_names(self) -> tuple[str, ...]: ...
@@ -80,13 +81,13 @@ class Ucf101Clips(_SplitClips):
     kind: Literal["ucf101"] = "ucf101"
 
     def _class_names(self) -> tuple[str, ...]:
-        lines = [line.split(maxsplit=1) for line in _lines(self.lists / "classInd.txt")]
+        lines = [line.split(maxsplit=1) for line in read_lines(self.lists / "classInd.txt")]
         return tuple(name for _, name in sorted((int(number), name) for number, name in lines))
 
     def _listed(self, names: tuple[str, ...]) -> list[tuple[str, str]]:
         side = "test" if self.subset == "test" else "train"
         file = self.lists / f"{side}list{self.split:02d}.txt"
-        listed = [Path(line.split()[0]) for line in _lines(file)]
+        listed = [Path(line.split()[0]) for line in read_lines(file)]
         strangers = {path.parent.name for path in listed} - set(names)
         if strangers:
             raise ConfigError(f"{file}: classes that classInd.txt does not name: {strangers}")
@@ -104,16 +105,16 @@ class Hmdb51Clips(_SplitClips):
 
     def _class_names(self) -> tuple[str, ...]:
         tail = f"_test_split{self.split}"
-        files = sorted(self.lists.glob(f"*{tail}.txt"))
-        if not files:
+        names = sorted(path.stem.removesuffix(tail) for path in self.lists.glob(f"*{tail}.txt"))
+        if not names:
             raise ConfigError(f"{self.lists}: no files <class>{tail}.txt there")
-        return tuple(path.stem.removesuffix(tail) for path in files)
+        return tuple(names)
 
     def _listed(self, names: tuple[str, ...]) -> list[tuple[str, str]]:
         wanted = "2" if self.subset == "test" else "1"
         listed: list[tuple[str, str]] = []
         for name in names:
-            for line in _lines(self.lists / f"{name}_test_split{self.split}.txt"):
+            for line in read_lines(self.lists / f"{name}_test_split{self.split}.txt"):
                 video, _, side = line.rpartition(" ")
                 if side == wanted:
                     listed.append((name, Path(video.strip()).stem))
@@ -122,14 +123,6 @@ class Hmdb51Clips(_SplitClips):
     def _group(self, stem: str) -> str:
         # <film>_<class>_<body>_<camera>_<n persons>_<view>_<quality>_<number>: the film.
         return stem.rsplit("_", 7)[0]
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: the official list cannot be read ({error})") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _by_class_and_stem(root: Path) -> dict[tuple[str, str], Path]:

@@ -1,35 +1,114 @@
 """What a training run reads: clips with times, and labels where there are any."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, overload
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from hashtag2action.errors import ConfigError
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg")
 """Names that count as videos in a folder; chosen: the containers of the benchmarks and phones."""
 
+_ROWS_AT_ONCE = 4096
+"""Rows made into clips at a time when all are visited. Chosen: a megabyte or two of objects."""
+
+
+@dataclass(frozen=True)
+class ShardMember:
+    """Where the bytes of a video lie within an archive."""
+
+    address: str
+    """Path of the archive, or an address fsspec understands, such as s3://bucket/a.tar."""
+    offset_bytes: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class FrameFiles:
+    """A video kept as a folder of numbered pictures."""
+
+    template: str
+    """Name of a picture with a place for its number, for example img_{:05}.jpg."""
+    first: int
+    """Number of the first picture."""
+    num_frames: int
+    frames_per_s: float
+    """Pictures that show one second."""
+
 
 @dataclass(frozen=True)
 class Clip:
-    """A span of a video file."""
+    """A span of a video."""
 
     clip_id: str
     """Names the clip in logs and predictions: a relative path, or the manifest's clip_id."""
     path: Path
+    """The video file, the folder of its pictures, or the archive and the name within."""
     start_s: float = 0.0
-    """Start within the file, seconds."""
+    """Start within the video, seconds."""
     end_s: float | None = None
-    """End within the file, seconds, half open; None is the end of the file."""
+    """End within the video, seconds, half open; None is the end of the video."""
     label: int | None = None
     """Place of the class in `ClipSet.class_names`; None without labels."""
+    part: ShardMember | FrameFiles | None = None
+    """What `path` is made of where it is no video file."""
+
+
+class ClipTable(Sequence[Clip]):
+    """Clips kept as columns and made when asked for: hundreds of thousands take few megabytes.
+
+    Args:
+        rows: One row per clip; a column `label` holds numbers or nulls.
+        make: Makes the clip of a row; it travels to workers, so it is no lambda.
+    """
+
+    def __init__(self, rows: pa.Table, make: Callable[[dict[str, Any]], Clip]) -> None:
+        self.rows = rows.combine_chunks()
+        self.make = make
+
+    def __len__(self) -> int:
+        return self.rows.num_rows
+
+    @overload
+    def __getitem__(self, place: int) -> Clip: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Clip, ...]: ...
+    def __getitem__(self, place: int | slice) -> Clip | tuple[Clip, ...]:
+        if isinstance(place, slice):
+            return tuple(self[at] for at in range(*place.indices(len(self))))
+        at = place + len(self) if place < 0 else place
+        if not 0 <= at < len(self):
+            raise IndexError(place)
+        return self.make(self.rows.slice(at, 1).to_pylist()[0])
+
+    def __iter__(self) -> Iterator[Clip]:
+        for first in range(0, len(self), _ROWS_AT_ONCE):
+            for row in self.rows.slice(first, _ROWS_AT_ONCE).to_pylist():
+                yield self.make(row)
+
+    def labels(self) -> list[int | None]:
+        """Return the label of every clip, without making the clips."""
+        if "label" not in self.rows.column_names:
+            return [None] * len(self)
+        return self.rows.column("label").to_pylist()
 
 
 @dataclass(frozen=True)
 class ClipSet:
     """Clips in a fixed order, and the names of their classes (none without labels)."""
 
-    clips: tuple[Clip, ...]
+    clips: Sequence[Clip]
     class_names: tuple[str, ...] = ()
+    may_mirror: bool = True
+    """Whether a mirrored clip keeps its class; not where classes tell left from right."""
+    num_missing: int = 0
+    """Clips that the lists name and the folder lacks, where the recipe leaves those out."""
+    is_test: bool = False
+    """Whether these are the clips a benchmark's results are reported on."""
 
     def labels(self) -> list[int]:
         """Return the label of every clip.
@@ -37,11 +116,13 @@ class ClipSet:
         Raises:
             ConfigError: A clip has no label.
         """
-        labels = [clip.label for clip in self.clips if clip.label is not None]
+        clips = self.clips
+        given = clips.labels() if isinstance(clips, ClipTable) else [clip.label for clip in clips]
+        labels = [label for label in given if label is not None]
         if len(labels) < len(self.clips):
             raise ConfigError(
                 f"{len(self.clips) - len(labels)} of {len(self.clips)} clips have no label; "
-                "labelled clips come from a folder of classes, a CSV or a benchmark"
+                "labelled clips come from a folder of classes, a list, a CSV or a benchmark"
             )
         return labels
 
@@ -58,6 +139,19 @@ def list_videos(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
+def read_lines(file: Path) -> list[str]:
+    """Read a list: its lines without surrounding blanks, and without empty ones.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: the list cannot be read ({error})") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
 def not_empty(clips: list[Clip], where: str) -> tuple[Clip, ...]:
     """Return the clips as a tuple.
 
@@ -67,3 +161,8 @@ def not_empty(clips: list[Clip], where: str) -> tuple[Clip, ...]:
     if not clips:
         raise ConfigError(f"{where}: no clips found there")
     return tuple(clips)
+
+
+def numbered(names: pa.ChunkedArray, classes: Sequence[str]) -> pa.Array | pa.ChunkedArray:
+    """Return the place of each name among the classes."""
+    return pc.index_in(names, pa.array(classes, pa.string()))

@@ -1,17 +1,29 @@
-"""Where the clips of a run come from: a curation, a folder, a CSV or a benchmark.
+"""Where the clips of a run come from: a curation, its shards, a folder, a list or a benchmark.
 
 Each origin is a config of its own, told apart by `kind`, and reads into one `ClipSet`.
 """
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from hashtag2action.config import Config
 from hashtag2action.data.benchmarks import Hmdb51Clips, Ucf101Clips
-from hashtag2action.data.clip_set import Clip, ClipSet, list_videos, not_empty
+from hashtag2action.data.clip_set import (
+    Clip,
+    ClipSet,
+    ClipTable,
+    list_videos,
+    not_empty,
+    numbered,
+)
+from hashtag2action.data.kinetics import KineticsClips
+from hashtag2action.data.lists import ListClips
+from hashtag2action.data.shards import ShardClips
+from hashtag2action.data.something import SomethingClips
 from hashtag2action.errors import ConfigError
 from hashtag2action.manifest import find_stage
 
@@ -35,20 +47,30 @@ class CuratedClips(Config):
         columns = ["clip_id", "path", "clip_start_s", "clip_end_s"]
         if self.label != "none":
             columns.append(self.label)
-        rows = manifest.read("kept", columns).to_pylist()
-        media = manifest.root / "media"
-        names = () if self.label == "none" else tuple(sorted({row[self.label] for row in rows}))
-        clips = [
-            Clip(
-                clip_id=row["clip_id"],
-                path=media / row["path"],
-                start_s=row["clip_start_s"],
-                end_s=row["clip_end_s"],
-                label=names.index(row[self.label]) if names else None,
-            )
-            for row in rows
-        ]
-        return ClipSet(not_empty(clips, f"{manifest.root}: kept rows"), names)
+        rows = manifest.read("kept", columns)
+        if not len(rows):
+            raise ConfigError(f"{manifest.root}: kept rows: no clips found there")
+        names: tuple[str, ...] = ()
+        if self.label != "none":
+            names = tuple(sorted(name for name in set(rows[self.label].to_pylist()) if name))
+            rows = rows.append_column("label", numbered(rows[self.label], names))
+        return ClipSet(ClipTable(rows, _CuratedClip(manifest.root / "media")), names)
+
+
+@dataclass(frozen=True)
+class _CuratedClip:
+    """Makes the clip of a row of the manifest."""
+
+    media: Path
+
+    def __call__(self, row: dict[str, Any]) -> Clip:
+        return Clip(
+            clip_id=row["clip_id"],
+            path=self.media / row["path"],
+            start_s=row["clip_start_s"],
+            end_s=row["clip_end_s"],
+            label=row.get("label"),
+        )
 
 
 class FolderClips(Config):
@@ -135,7 +157,16 @@ class CsvClips(Config):
 
 
 ClipSource = Annotated[
-    CuratedClips | FolderClips | CsvClips | Ucf101Clips | Hmdb51Clips, Field(discriminator="kind")
+    CuratedClips
+    | ShardClips
+    | FolderClips
+    | CsvClips
+    | ListClips
+    | Ucf101Clips
+    | Hmdb51Clips
+    | KineticsClips
+    | SomethingClips,
+    Field(discriminator="kind"),
 ]
 """Any origin of clips; `kind` chooses."""
 

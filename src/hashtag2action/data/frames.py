@@ -12,9 +12,12 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from hashtag2action.config import Config
-from hashtag2action.data.clip_set import Clip
+from hashtag2action.data.clip_set import Clip, FrameFiles, ShardMember
+from hashtag2action.data.shards import read_member
 from hashtag2action.errors import VideoError
+from hashtag2action.video.container import VideoSource
 from hashtag2action.video.decode import decode_at
+from hashtag2action.video.folder import read_pictures
 from hashtag2action.video.probe import probe_video
 
 OnProgress = Callable[[str, int, int], None]
@@ -90,8 +93,11 @@ class FrameReader:
         """
         if clip.clip_id not in self._spans:
             end_s = clip.end_s
-            if end_s is None:
-                info = probe_video(clip.path)
+            if isinstance(clip.part, FrameFiles):
+                whole_s = clip.part.num_frames / clip.part.frames_per_s
+                end_s = whole_s if end_s is None else min(end_s, whole_s)
+            elif end_s is None:
+                info = probe_video(_source(clip))
                 promised = info.num_frames_promised or 0
                 end_s = info.duration_s or promised / float(info.frame_rate)
             if end_s <= clip.start_s:
@@ -106,7 +112,7 @@ class FrameReader:
             VideoError: The file cannot be read.
         """
         if isinstance(self.decoding, DecodeOnDemand):
-            return decode_at(clip.path, times_s, self.decoding.short_side_px)
+            return _decode(clip, times_s, self.decoding.short_side_px)
         if clip.clip_id not in self._kept:
             self._keep(clip, self.decoding)
         kept, start_s = self._kept[clip.clip_id], self._spans[clip.clip_id][0]
@@ -118,4 +124,20 @@ class FrameReader:
         start_s, end_s = self.span_s(clip)
         num_frames = max(1, int((end_s - start_s) * decoding.frames_per_s + 1e-3))
         times = start_s + np.arange(num_frames) / decoding.frames_per_s
-        self._kept[clip.clip_id] = decode_at(clip.path, times, decoding.short_side_px)
+        self._kept[clip.clip_id] = _decode(clip, times, decoding.short_side_px)
+
+
+def _decode(
+    clip: Clip, times_s: np.ndarray, short_side_px: int | None
+) -> UInt8[np.ndarray, "t h w 3"]:
+    part = clip.part
+    if not isinstance(part, FrameFiles):
+        return decode_at(_source(clip), times_s, short_side_px)
+    # A thousandth of a picture: times on the grid must not fall before it by rounding.
+    places = np.floor(times_s * part.frames_per_s + 1e-3).astype(int)
+    numbers = part.first + places.clip(0, part.num_frames - 1)
+    return read_pictures(clip.path, part.template, numbers.tolist(), short_side_px)
+
+
+def _source(clip: Clip) -> VideoSource:
+    return read_member(clip.part) if isinstance(clip.part, ShardMember) else clip.path

@@ -6,6 +6,8 @@ every clip is seen equally often whatever the batch size.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -71,11 +73,14 @@ class BatchPlan(Config):
         """Return the places of a step's clips in the data set."""
         first = step * self.clips_per_step
         seen = range(first, first + self.clips_per_step)
-        orders = {epoch: self._order(epoch) for epoch in {at // self.num_clips for at in seen}}
+        epochs = {at // self.num_clips for at in seen}
+        orders = {epoch: _order(self.seed, epoch, self.num_clips) for epoch in epochs}
         return [int(orders[at // self.num_clips][at % self.num_clips]) for at in seen]
 
-    def _order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, _ORDER, epoch]).permutation(self.num_clips)
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, num_clips: int) -> np.ndarray:
+    return np.random.default_rng([seed, _ORDER, epoch]).permutation(num_clips)
 
 
 class ClipBatches(Dataset[Batch]):
@@ -114,6 +119,11 @@ class ClipBatches(Dataset[Batch]):
         self.size_px = size_px
         self.repeated_augmentation = repeated_augmentation
         self.skip_unreadable = skip_unreadable
+        if not clips.may_mirror and augmentation.flip:
+            raise ConfigError(
+                "data.augmentation.flip: the classes of these clips tell left from right; set it "
+                "to false"
+            )
 
     def __getitem__(self, step: int) -> Batch:
         """Make the batch of a step.
@@ -176,10 +186,12 @@ def readable_clips(
             f"{bad.path}: {broken[bad.clip_id]} ({len(broken)} of {len(clips.clips)} clips cannot "
             "be read; data.unreadable=skip trains without them)"
         )
+    if not broken:
+        return clips, 0
     kept = tuple(clip for clip in clips.clips if clip.clip_id not in broken)
     if not kept:
         raise ConfigError(f"none of the {len(clips.clips)} clips can be read")
-    return ClipSet(kept, clips.class_names), len(broken)
+    return replace(clips, clips=kept), len(broken)
 
 
 def iterate(

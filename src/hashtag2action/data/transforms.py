@@ -71,6 +71,8 @@ class CenterCrop(Config):
     """No chance: short side to size, then the middle square."""
 
     kind: Literal["center"] = "center"
+    flip: Literal[False] = False
+    """There is no chance here."""
 
     def __call__(self, frames: Frames, size_px: int, rng: np.random.Generator) -> Frames:
         """Resize and crop one clip to a square of `size_px`."""

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -22,15 +23,19 @@ _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _OTHER_CONTAINERS = (b"\x1aE\xdf\xa3", b"RIFF")  # Matroska and AVI
 
 
+VideoSource = Path | bytes
+"""A video file, or its bytes."""
+
+
 @contextmanager
-def open_video(path: Path, *, is_for_signals: bool = False) -> Iterator[InputContainer]:
+def open_video(source: VideoSource, *, is_for_signals: bool = False) -> Iterator[InputContainer]:
     """Open a file that has a video stream, or say in a few stable words why it has none.
 
     Metadata that is not UTF-8 is let pass: it is common in old AVI files and no reason to lose one.
     One decoder thread: frame threads cost 5 to 25 % more CPU time, and pools bring their own cores.
 
     Args:
-        path: Any file.
+        source: Any file, or its bytes.
         is_for_signals: Leave the loop filter out and take every shortcut of the decoder: a third
             less time, and pictures good enough for measures, never for pixels that are stored.
 
@@ -41,9 +46,10 @@ def open_video(path: Path, *, is_for_signals: bool = False) -> Iterator[InputCon
     """
     try:
         # The limits hold for the pictures that are decoded to tell what the streams are, too.
-        container = av.open(os.fspath(path), metadata_errors="ignore", options=_LIMITS)
+        file = BytesIO(source) if isinstance(source, bytes) else os.fspath(source)
+        container = av.open(file, "r", metadata_errors="ignore", options=_LIMITS)
     except FFmpegError as error:
-        raise VideoError(_why_not(path)) from error
+        raise VideoError(_why_not(source)) from error
     with container:
         if not container.streams.video:
             has_sound = bool(container.streams.audio)
@@ -128,12 +134,15 @@ def rotation_of(frame: av.VideoFrame) -> int:
     return round(frame.rotation / 90) * 90 % 360
 
 
-def _why_not(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            head = file.read(4096)
-    except OSError as fault:
-        return f"cannot be read ({fault.strerror})"
+def _why_not(source: VideoSource) -> str:
+    if isinstance(source, bytes):
+        head = source[:4096]
+    else:
+        try:
+            with source.open("rb") as file:
+                head = file.read(4096)
+        except OSError as fault:
+            return f"cannot be read ({fault.strerror})"
     if not head:
         return "empty file"
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_MARKUP):

@@ -1,7 +1,6 @@
 """Frames at given times, exact and upright: what training and the report read."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import av
 import numpy as np
@@ -9,7 +8,13 @@ from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 
 from hashtag2action.errors import VideoError
-from hashtag2action.video.container import Clock, frames_of, open_video, rotation_of
+from hashtag2action.video.container import (
+    Clock,
+    VideoSource,
+    frames_of,
+    open_video,
+    rotation_of,
+)
 
 # How much before the wanted time to seek: at first not at all; then earlier, where the first
 # picture found is already too late (re-ordered pictures, poor indexes); at last from the start.
@@ -17,7 +22,7 @@ _STEPS_BACK_S = (0.0, 1.0, 5.0, None)
 
 
 def decode_at(
-    path: Path, times_s: Sequence[float] | np.ndarray, short_side_px: int | None = None
+    source: VideoSource, times_s: Sequence[float] | np.ndarray, short_side_px: int | None = None
 ) -> np.ndarray:
     """Return the pictures shown at given times, upright.
 
@@ -25,7 +30,7 @@ def decode_at(
     picture get the first, times beyond the end the last. One seek, then forward.
 
     Args:
-        path: Video file.
+        source: Video file, or its bytes.
         times_s: Times in seconds, in any order.
         short_side_px: Scale so that the shorter side has this many pixels; None keeps the size.
 
@@ -42,14 +47,14 @@ def decode_at(
     pictures: list[np.ndarray] = []
     size: tuple[int, int] | None = None
     last: av.VideoFrame | None = None
-    for frame in shown_at(path, times[order]):
+    for frame in shown_at(source, times[order]):
         size = size or scaled_size(frame.width, frame.height, short_side_px)
         pictures.append(pictures[-1] if frame is last else to_rgb(frame, size))
         last = frame
     return np.stack([pictures[place] for place in np.argsort(order, kind="stable")])
 
 
-def shown_at(path: Path, times: np.ndarray) -> Iterator[av.VideoFrame]:
+def shown_at(source: VideoSource, times: np.ndarray) -> Iterator[av.VideoFrame]:
     """Yield the decoded picture shown at each of some ascending times, as `decode_at` does.
 
     The same object comes again where a picture lasts; at most two are held.
@@ -59,7 +64,7 @@ def shown_at(path: Path, times: np.ndarray) -> Iterator[av.VideoFrame]:
     """
     for back_s in _STEPS_BACK_S:
         from_start = back_s is None or times[0] - back_s <= 0
-        with open_video(path) as container:
+        with open_video(source) as container:
             stream = container.streams.video[0]
             clock = Clock(stream)
             if back_s is not None and not from_start:

@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import av
 from av.container import InputContainer
 
 from hashtag2action.errors import VideoError
-from hashtag2action.video.container import frame_rate, frames_of, open_video, rotation_of
+from hashtag2action.video.container import (
+    VideoSource,
+    frame_rate,
+    frames_of,
+    open_video,
+    rotation_of,
+)
 
 
 @dataclass(frozen=True)
@@ -33,14 +38,14 @@ class VideoInfo:
     """Frames in the container's index; None: unsaid."""
 
 
-def probe_video(path: Path) -> VideoInfo:
+def probe_video(source: VideoSource) -> VideoInfo:
     """Describe the first video stream of a file; decodes no further than its first picture.
 
     Raises:
         VideoError: The file is missing, empty, no video (a web page, for example), truncated before
             its index, or has sound alone, or not one picture can be decoded.
     """
-    with open_video(path) as container:
+    with open_video(source) as container:
         for frame in frames_of(container):
             return describe(container, frame)
     raise VideoError("no frames")
