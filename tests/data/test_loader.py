@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from hashtag2action.data.clip_set import Clip, ClipSet
 from hashtag2action.data.clips import FolderClips
 from hashtag2action.data.frames import DecodeOnDemand, FrameReader, KeepInMemory
-from hashtag2action.data.loader import BatchPlan, ClipBatches, Sampling, iterate, readable_clips
+from hashtag2action.data.loader import (
+    BatchPlan,
+    ClipBatches,
+    Portion,
+    Sampling,
+    iterate,
+    readable_clips,
+)
 from hashtag2action.data.transforms import CenterCrop, RandomResizedCrop
 from hashtag2action.errors import ConfigError, VideoError
 
@@ -81,6 +88,27 @@ def test_repeated_samples_share_their_frames_not_their_crop(videos: Path) -> Non
     # A frame of these videos is one gray level, so the level tells the moment.
     levels = batch.clips.float().mean(dim=(1, 3, 4))
     assert (levels[0::2] - levels[1::2]).abs().max() < 3
+
+
+def test_portions_of_a_step_are_the_step_in_pieces(videos: Path) -> None:
+    batches = make_batches(FolderClips(folder=videos).read(), repeats=2)
+    whole, parts = batches[3], [batches[Portion(3, 0, 1)], batches[Portion(3, 1, 4)]]
+    assert torch.equal(torch.cat([part.clips for part in parts]), whole.clips)
+    assert [*parts[0].numbers, *parts[1].numbers] == whole.numbers == list(range(8))
+    passes = list(iterate(batches, 3, 5, num_workers=1, passes=[(0, 1), (1, 4)]))
+    assert [batch.step for batch in passes] == [3, 3, 4, 4]
+    assert torch.equal(passes[1].clips, parts[1].clips)
+
+
+def test_a_portion_without_a_readable_clip_is_empty(videos: Path, tmp_path: Path) -> None:
+    batches = make_batches(with_broken(videos, tmp_path), skip=True)
+    sizes = [len(batches[Portion(0, number, number + 1)].numbers) for number in range(4)]
+    assert sorted(sizes) == [0, 1, 1, 1]
+    broken = sizes.index(0)
+    assert broken not in batches[0].numbers
+    only_bad = make_batches(ClipSet((batches.clips[-1],)), skip=True)
+    with pytest.raises(VideoError, match="none of its clips"):
+        only_bad[0]
 
 
 def with_broken(videos: Path, tmp_path: Path) -> ClipSet:

@@ -6,6 +6,7 @@ from hashtag2action.models.layers import (
     Attention,
     Block,
     DropPath,
+    FeatureDrop,
     Mlp,
     attend,
     drop_path_rates,
@@ -79,6 +80,23 @@ def test_drop_path_skips_whole_clips_and_keeps_the_expected_value(generator):
 def test_drop_path_does_nothing_in_evaluation(generator):
     branch = torch.ones(4, 2, 3)
     assert DropPath(0.5).eval()(branch) is branch
+
+
+def test_what_is_dropped_can_be_said_from_outside(generator):
+    drop_path, features = DropPath(0.5), FeatureDrop(0.5, 3)
+    drop_path.factors = torch.tensor([[0.0, 2.0], [2.0, 0.0]])
+    features.factors = torch.tensor([[0.0, 2.0, 2.0]])
+    branch = torch.ones(2, 1, 3)
+    assert drop_path(branch, 0)[:, 0, 0].tolist() == [0, 2]
+    assert drop_path(branch, 1)[:, 0, 0].tolist() == [2, 0]
+    assert features(torch.ones(1, 3)).tolist() == [[0, 2, 2]]
+    assert features.eval()(torch.ones(1, 3)).tolist() == [[1, 1, 1]]
+
+
+def test_features_are_dropped_one_by_one(generator):
+    dropped = FeatureDrop(0.25, 80)(torch.ones(50, 80))
+    torch.testing.assert_close(dropped.unique(), torch.tensor([0, 4 / 3]))
+    assert dropped.mean().item() == pytest.approx(1, abs=0.05)
 
 
 def test_drop_path_grows_linearly_over_depth():

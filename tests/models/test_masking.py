@@ -7,6 +7,7 @@ from hashtag2action.errors import ConfigError
 from hashtag2action.models.masking import (
     loss_weight,
     mask_pair,
+    masks_of,
     running_cell_masks,
     sample_masks,
     tube_mask,
@@ -53,6 +54,18 @@ def test_batches_are_rectangular_and_indices_say_what_masks_say(grid, ratio, cel
     assert torch.equal(hidden, loss_weight(visible, decoded, grid.num_tokens))
     if grid.slots % 4 == 0:
         assert len(set(hidden.sum(dim=1).tolist())) == 1
+
+
+def test_masks_of_a_clip_do_not_depend_on_its_neighbors():
+    grid = Grid(8, 6, 6)
+    chances, turns = torch.rand(5, 36, generator=chance(1)), torch.rand(5, generator=chance(2))
+    together = masks_of(chances, turns, grid, 0.75, 0.5)
+    for clip in range(5):
+        alone = masks_of(chances[clip : clip + 1], turns[clip : clip + 1], grid, 0.75, 0.5)
+        for one, many in zip(alone, together, strict=True):
+            assert torch.equal(one[0], many[clip])
+    nobody = masks_of(chances[:0], turns[:0], grid, 0.75, 0.5)
+    assert [len(part) for part in nobody] == [0, 0, 0]
 
 
 @given(even_grids, st.floats(0.05, 0.95), seeds)

@@ -5,7 +5,7 @@ can be drawn again to look at it. Clips come in permutations, one after the othe
 every clip is seen equally often whatever the batch size.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
@@ -57,6 +57,19 @@ class Batch(NamedTuple):
     clip_ids: list[str]
     num_unreadable: int
     """Clips of this step that could not be read and are missing from it."""
+    numbers: list[int]
+    """Number of each sample among all of its step, unreadable ones counted: what is drawn for a
+    sample depends on it, and not on who draws or how many do."""
+
+
+class Portion(NamedTuple):
+    """Some clips of a step, by their numbers in it: what a process takes at once."""
+
+    step: int
+    first: int
+    """Number of the first clip."""
+    end: int
+    """Number after the last clip."""
 
 
 class BatchPlan(Config):
@@ -125,17 +138,26 @@ class ClipBatches(Dataset[Batch]):
                 "to false"
             )
 
-    def __getitem__(self, step: int) -> Batch:
-        """Make the batch of a step.
+    def __getitem__(self, wanted: int | Portion) -> Batch:
+        """Make the batch of a step, or of a portion of one.
+
+        A portion of which no clip can be read is empty, as other portions of its step may not be.
 
         Raises:
             VideoError: A clip cannot be read; the message names its file.
         """
+        if isinstance(wanted, int):
+            batch = self[Portion(wanted, 0, self.plan.clips_per_step)]
+            if not batch.numbers:
+                raise VideoError(f"step {wanted}: none of its clips can be read")
+            return batch
         samples: list[np.ndarray] = []
         chosen: list[Clip] = []
+        numbers: list[int] = []
+        step, first, end = wanted
         places = self.plan.places(step)
-        for number, place in enumerate(places):
-            clip = self.clips[place]
+        for number in range(first, end):
+            clip = self.clips[places[number]]
             rng = np.random.default_rng([self.plan.seed, _SAMPLE, step, number])
             try:
                 frames = self._frames(clip, rng)
@@ -143,19 +165,20 @@ class ClipBatches(Dataset[Batch]):
                 if self.skip_unreadable:
                     continue
                 raise VideoError(f"{clip.path}: {error}") from error
-            for _ in range(self.repeated_augmentation):
+            for repeat in range(self.repeated_augmentation):
                 samples.append(self.augmentation(frames, self.size_px, rng))
                 chosen.append(clip)
-        num_read = len(chosen) // self.repeated_augmentation
-        if not samples:
-            raise VideoError(f"step {step}: none of its {len(places)} clips can be read")
+                numbers.append(number * self.repeated_augmentation + repeat)
         labels = [-1 if clip.label is None else clip.label for clip in chosen]
+        shape = (0, self.sampling.num_frames, self.size_px, self.size_px, 3)
+        stacked = np.stack(samples) if samples else np.empty(shape, np.uint8)
         return Batch(
             step=step,
-            clips=torch.from_numpy(np.stack(samples)).permute(0, 4, 1, 2, 3),
-            labels=torch.tensor(labels),
+            clips=torch.from_numpy(stacked).permute(0, 4, 1, 2, 3),
+            labels=torch.tensor(labels, dtype=torch.int64),
             clip_ids=[clip.clip_id for clip in chosen],
-            num_unreadable=len(places) - num_read,
+            num_unreadable=end - first - len(chosen) // self.repeated_augmentation,
+            numbers=numbers,
         )
 
     def _frames(self, clip: Clip, rng: np.random.Generator) -> np.ndarray:
@@ -195,7 +218,11 @@ def readable_clips(
 
 
 def iterate(
-    batches: ClipBatches, first_step: int, num_steps: int, num_workers: int = 0
+    batches: ClipBatches,
+    first_step: int,
+    num_steps: int,
+    num_workers: int = 0,
+    passes: Sequence[tuple[int, int]] | None = None,
 ) -> Iterator[Batch]:
     """Give the batches of steps `first_step` to `num_steps` - 1 in order.
 
@@ -204,11 +231,14 @@ def iterate(
         first_step: Step to begin with; not 0 when resuming.
         num_steps: Step to end before.
         num_workers: Processes that make batches ahead; 0 makes them here, when asked.
+        passes: First and end of the clips of each pass over a step; a step gives as many batches.
+            None is one pass over all clips.
     """
-    steps = range(first_step, num_steps)
+    cuts = [(0, batches.plan.clips_per_step)] if passes is None else passes
+    portions = (Portion(step, *cut) for step in range(first_step, num_steps) for cut in cuts)
     if num_workers == 0:
-        return (batches[step] for step in steps)
+        return (batches[portion] for portion in portions)
     loader = DataLoader(
-        batches, batch_size=None, sampler=steps, num_workers=num_workers, prefetch_factor=2
+        batches, batch_size=None, sampler=portions, num_workers=num_workers, prefetch_factor=2
     )
     return iter(loader)

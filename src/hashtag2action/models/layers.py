@@ -97,7 +97,7 @@ class Mlp(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Skip a residual branch at random, per clip, while training.
+    """Skip the residual branches of a block at random, per clip, while training.
 
     What is kept is scaled up, so the expected value stays the same.
 
@@ -107,18 +107,59 @@ class DropPath(nn.Module):
     Source: Deep Networks with Stochastic Depth (arXiv 1603.09382), per sample.
     """
 
+    factors: Tensor | None = None
+    """Factors of the branches of the clips to come, (branch, clip); None draws them here. Given
+    from outside they need not depend on how clips are shared out."""
+
     def __init__(self, rate: float) -> None:
         super().__init__()
         assert 0 <= rate < 1, f"the rate must be in [0, 1), not {rate}"
         self.rate = rate
 
-    def forward(self, branch: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
-        """Zero the branch of some clips, scale that of the others."""
+    def forward(self, branch: Float[Tensor, "b n d"], number: int = 0) -> Float[Tensor, "b n d"]:
+        """Zero the branch of some clips, scale that of the others.
+
+        Args:
+            branch: Output of a branch.
+            number: Which branch of the block it is.
+        """
         if not self.training or self.rate == 0:
             return branch
+        if self.factors is not None:
+            return branch * self.factors[number].view(-1, 1, 1).to(branch.dtype)
         kept = 1 - self.rate
         scale = branch.new_empty(branch.shape[0], 1, 1).bernoulli_(kept).div_(kept)
         return branch * scale
+
+    def extra_repr(self) -> str:
+        """Show the rate when the model is printed."""
+        return f"rate={self.rate:.3g}"
+
+
+class FeatureDrop(nn.Module):
+    """Zero features at random while training, and scale up the others: dropout.
+
+    Args:
+        rate: Share of features that are zeroed, in [0, 1).
+        num_features: Features of a clip.
+    """
+
+    factors: Tensor | None = None
+    """Factors of the features of the clips to come, (clip, feature); None draws them here."""
+
+    def __init__(self, rate: float, num_features: int) -> None:
+        super().__init__()
+        assert 0 <= rate < 1, f"the rate must be in [0, 1), not {rate}"
+        self.rate = rate
+        self.num_features = num_features
+
+    def forward(self, features: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        """Zero some features of each clip."""
+        if not self.training or self.rate == 0:
+            return features
+        if self.factors is not None:
+            return features * self.factors.to(features.dtype)
+        return F.dropout(features, self.rate)
 
     def extra_repr(self) -> str:
         """Show the rate when the model is printed."""
@@ -159,7 +200,7 @@ class Block(nn.Module):
         if num_read is not None:
             tokens = tokens[:, -num_read:]
         tokens = tokens + self.drop_path(attended)
-        return tokens + self.drop_path(self.mlp(self.norm2(tokens)))
+        return tokens + self.drop_path(self.mlp(self.norm2(tokens)), 1)
 
 
 def drop_path_rates(rate: float, depth: int) -> list[float]:

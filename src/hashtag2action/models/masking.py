@@ -13,7 +13,7 @@ section 3.2, running cell masking.
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from hashtag2action.errors import ConfigError
@@ -69,6 +69,34 @@ def sample_masks(
     return mask_pair(hidden, cells[starts])
 
 
+def masks_of(
+    chances: Float[Tensor, "b places"],
+    turns: Float[Tensor, " b"],
+    grid: Grid,
+    mask_ratio: float,
+    decoder_mask_ratio: float,
+) -> MaskPair:
+    """Make the masks of `sample_masks` from chances that were drawn before, clip by clip.
+
+    So the masks of a clip need not depend on those of others.
+
+    Args:
+        chances: Uniform in [0, 1), one for each place of a slot; the least are hidden.
+        turns: Uniform in [0, 1), where the running cell begins.
+        grid: Tokens of a clip.
+        mask_ratio: As in `sample_masks`.
+        decoder_mask_ratio: As in `sample_masks`.
+
+    Raises:
+        ConfigError: As `sample_masks`.
+    """
+    hidden = tubes_of(chances, grid, mask_ratio)
+    if decoder_mask_ratio == 0:
+        return mask_pair(hidden, ~hidden)
+    starts = (turns * CELL_PLACES).long()
+    return mask_pair(hidden, running_cell_masks(grid, decoder_mask_ratio)[starts])
+
+
 def tube_mask(
     num_clips: int, grid: Grid, mask_ratio: float, generator: torch.Generator
 ) -> Bool[Tensor, "b n"]:
@@ -86,14 +114,26 @@ def tube_mask(
     Raises:
         ConfigError: The ratio hides everything or nothing.
     """
+    chances = torch.rand(num_clips, grid.tokens_per_slot, generator=generator)
+    return tubes_of(chances, grid, mask_ratio)
+
+
+def tubes_of(
+    chances: Float[Tensor, "b places"], grid: Grid, mask_ratio: float
+) -> Bool[Tensor, "b n"]:
+    """Hide the places with the least chances, in every slot: `tube_mask` after its draw.
+
+    Raises:
+        ConfigError: The ratio hides everything or nothing.
+    """
     num_hidden = int(mask_ratio * grid.tokens_per_slot)
     if not 0 < num_hidden < grid.tokens_per_slot:
         raise ConfigError(
             f"a mask ratio of {mask_ratio} hides {num_hidden} of {grid.tokens_per_slot} places; "
             "it must leave some and hide some"
         )
-    order = torch.rand(num_clips, grid.tokens_per_slot, generator=generator).argsort(dim=1)
-    places = torch.zeros(num_clips, grid.tokens_per_slot, dtype=torch.bool)
+    order = chances.argsort(dim=1)
+    places = torch.zeros(chances.shape, dtype=torch.bool)
     places.scatter_(1, order[:, :num_hidden], value=True)
     return places.repeat(1, grid.slots)
 
@@ -171,8 +211,9 @@ def loss_weight(
 def _places(chosen: Bool[Tensor, "b n"]) -> Int64[Tensor, "b m"]:
     """List where each row is True; all rows must be so equally often."""
     counts = chosen.sum(dim=1)
-    if (counts != counts[0]).any():
+    if (counts != counts[:1]).any():
         raise ConfigError(
             f"masks of one batch must choose as many tokens in every clip, not {counts.tolist()}"
         )
-    return chosen.nonzero()[:, 1].view(chosen.shape[0], -1)
+    num_chosen = int(counts[0]) if len(counts) else 0
+    return chosen.nonzero()[:, 1].view(chosen.shape[0], num_chosen)

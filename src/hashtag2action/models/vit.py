@@ -11,7 +11,13 @@ import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
-from hashtag2action.models.layers import LAYER_NORM_EPS, Attention, Block, drop_path_rates
+from hashtag2action.models.layers import (
+    LAYER_NORM_EPS,
+    Attention,
+    Block,
+    FeatureDrop,
+    drop_path_rates,
+)
 from hashtag2action.models.patch_embed import Grid, PatchEmbed, check_clips, token_grid
 from hashtag2action.models.position import Positions
 from hashtag2action.models.variants import variant
@@ -69,7 +75,7 @@ class VisionTransformer(nn.Module):
             for rate in drop_path_rates(drop_path_rate, depth)
         )
         self.fc_norm = nn.LayerNorm(embed_dim, eps=LAYER_NORM_EPS)
-        self.head_drop = nn.Dropout(head_drop_rate)
+        self.head_drop = FeatureDrop(head_drop_rate, embed_dim)
         self.head = nn.Linear(embed_dim, num_classes) if num_classes else nn.Identity()
         self.init_weights()
 

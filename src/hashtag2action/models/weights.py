@@ -4,6 +4,7 @@ A file either fits or is refused with the names of what does not: nothing is eve
 silently, because a network that starts from scratch by accident looks like a bad recipe.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,20 @@ def save_safetensors(model: nn.Module, path: Path, metadata: dict[str, str] | No
         path: File to write, overwritten if it is there.
         metadata: Words about the weights, for example the size's name.
     """
-    state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    save_tensors(model.state_dict(), path, metadata)
+
+
+def save_tensors(
+    tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str] | None = None
+) -> None:
+    """Write named tensors; the file appears complete or not at all.
+
+    Args:
+        tensors: On any device.
+        path: File to write, overwritten if it is there.
+        metadata: Words about them.
+    """
+    state = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     partial = path.with_name(path.name + ".partial")
     save_file(state, partial, metadata=metadata)
     partial.replace(path)
