@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from pydantic import ValidationError
 from hashtag2action.config import Config, dump
 from hashtag2action.curate.pipeline import CurateConfig, curate
 from hashtag2action.curate.score import score
+from hashtag2action.data.frames import OnProgress
 from hashtag2action.engines.local import available_cores
 from hashtag2action.errors import ConfigError
 from hashtag2action.evaluate.evaluate import Evaluate, evaluate
@@ -32,9 +32,6 @@ from hashtag2action.sources.studio.labelled import LabelledStudio, render_labell
 from hashtag2action.sources.studio.platform import Studio, render_studio
 from hashtag2action.train.finetune import Finetune, finetune
 from hashtag2action.train.pretrain import Pretrain, pretrain
-
-OnProgress = Callable[[str, int, int], None]
-"""Called with a step's name, how much is done and how much there is."""
 
 
 class Bars(Config):

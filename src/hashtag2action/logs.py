@@ -83,6 +83,11 @@ class MetricWriter:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
 
+    def sync(self) -> None:
+        """Make sure that all lines outlive a power cut."""
+        with self.path.open("a", encoding="utf-8") as file:
+            os.fsync(file.fileno())
+
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Read a file of JSON lines; none if it is not there. A half-written last line is left out.

@@ -8,7 +8,8 @@ from hashtag2action.train.objective import (
     Classification,
     MaskedReconstruction,
     Masking,
-    masked_mse,
+    Mixing,
+    hidden_errors,
 )
 
 TINY = Network(variant="vit_tiny", num_frames=8, size_px=32, patch_size=8)
@@ -17,7 +18,24 @@ TINY = Network(variant="vit_tiny", num_frames=8, size_px=32, patch_size=8)
 def make_batch(num_clips: int, step: int = 0) -> Batch:
     clips = torch.randint(0, 256, (num_clips, 3, 8, 32, 32), dtype=torch.uint8)
     ids = [str(number) for number in range(num_clips)]
-    return Batch(step, clips, torch.arange(num_clips) % 2, ids, 0)
+    return Batch(step, clips, torch.arange(num_clips) % 2, ids, 0, list(range(num_clips)))
+
+
+def reconstruction(seed: int = 3) -> MaskedReconstruction:
+    return MaskedReconstruction(Masking(mask_ratio=0.75), TINY.grid, 8, 2, seed)
+
+
+def classification(smoothing: float, mixup: float, seed: int = 0) -> Classification:
+    return Classification(2, smoothing, Mixing(mixup_alpha=mixup), 1, seed)
+
+
+def portion(batch: Batch, first: int, end: int) -> Batch:
+    return batch._replace(
+        clips=batch.clips[first:end],
+        labels=batch.labels[first:end],
+        clip_ids=batch.clip_ids[first:end],
+        numbers=batch.numbers[first:end],
+    )
 
 
 def test_only_hidden_tokens_count_and_all_count_alike() -> None:
@@ -25,46 +43,66 @@ def test_only_hidden_tokens_count_and_all_count_alike() -> None:
     target[0, 0] = 3.0
     target[1, 1] = 100.0
     hidden = torch.tensor([[True, True], [True, False]])
-    assert masked_mse(predicted, target, hidden) == pytest.approx((9 + 1 + 1) / 3)
+    assert hidden_errors(predicted, target, hidden) == pytest.approx(9 + 1 + 1)
 
 
 def test_loss_is_that_of_the_masks_of_the_step() -> None:
     torch.manual_seed(0)
     model, batch = TINY.build_pretraining(), make_batch(2, step=5)
-    objective = MaskedReconstruction(Masking(mask_ratio=0.75), seed=3)
-    loss, _ = objective(model, batch)
-    masks = objective.masks(model, 2, 5)
+    objective = reconstruction()
+    outcome = objective(model, batch)
+    masks = objective.masks(5, [0, 1])
     target = masked_targets(batch.clips, masks.decoded_idx, 8, 2)
     predicted = model(batch.clips, masks.visible_idx, masks.decoded_idx)
     squares = (predicted - target).square()[masks.hidden_of_decoded]
-    assert loss.item() == pytest.approx(squares.mean().item(), rel=1e-5)
+    assert outcome.num_losses == masks.hidden_of_decoded.sum()
+    mean = outcome.loss.item() / int(outcome.num_losses)
+    assert mean == pytest.approx(squares.mean().item(), rel=1e-5)
 
 
 def test_masks_differ_from_step_to_step_and_repeat_for_the_same() -> None:
-    model = TINY.build_pretraining()
-    objective = MaskedReconstruction(Masking(mask_ratio=0.75), seed=3)
-    first, again, other = (objective.masks(model, 4, step).visible_idx for step in (1, 1, 2))
+    objective, numbers = reconstruction(), range(4)
+    first, again, other = (objective.masks(step, numbers).visible_idx for step in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+    assert not torch.equal(first, reconstruction(seed=4).masks(1, numbers).visible_idx)
+    assert torch.equal(first[2:], objective.masks(1, [2, 3]).visible_idx)
+
+
+@pytest.mark.parametrize("cuts", [[(0, 4), (4, 8)], [(0, 2), (2, 4), (4, 4), (4, 8)]])
+def test_portions_sum_to_the_whole(cuts: list[tuple[int, int]]) -> None:
+    torch.manual_seed(0)
+    batch = make_batch(8)
+    for model, objective in (
+        (TINY.build_pretraining(), reconstruction()),
+        (TINY.build_recognizer(2, init_scale=1.0), classification(0.1, 0.8)),
+    ):
+        whole = objective(model, batch)
+        parts = [objective(model, portion(batch, *cut)) for cut in cuts]
+        together = sum(part.loss.item() for part in parts)
+        assert together == pytest.approx(whole.loss.item(), rel=1e-5)
+        assert sum(int(part.num_losses) for part in parts) == int(whole.num_losses)
+        for name, value in whole.sums.items():
+            assert sum(part.sums[name] for part in parts) == value
 
 
 def test_smoothed_cross_entropy_equals_torchs() -> None:
     torch.manual_seed(0)
     model, batch = TINY.build_recognizer(2, init_scale=1.0), make_batch(4)
-    loss, metrics = Classification(2, 0.1, 0.0, 0)(model, batch)
-    wanted = torch.nn.functional.cross_entropy(
-        model(batch.clips), batch.labels, label_smoothing=0.1
-    )
-    assert loss.item() == pytest.approx(wanted.item(), rel=1e-5)
-    assert 0 <= metrics["train_top1"] <= 1
+    outcome = classification(0.1, 0.0)(model, batch)
+    logits = model(batch.clips)
+    wanted = torch.nn.functional.cross_entropy(logits, batch.labels, label_smoothing=0.1)
+    assert outcome.loss.item() / 4 == pytest.approx(wanted.item(), rel=1e-5)
+    assert outcome.num_losses == 4
+    assert outcome.sums["train_top1"] == (logits.argmax(dim=1) == batch.labels).sum()
 
 
 def test_mixing_is_the_same_for_the_same_step() -> None:
     torch.manual_seed(0)
     model = TINY.build_recognizer(2, init_scale=1.0)
-    objective = Classification(2, 0.0, 0.8, seed=1)
+    objective = classification(0.0, 0.8, seed=1)
     first, again, other = (
-        objective(model, make_batch(4)._replace(clips=CLIPS, step=step))[0].item()
+        objective(model, make_batch(4)._replace(clips=CLIPS, step=step)).loss.item()
         for step in (1, 1, 2)
     )
     assert first == again != other

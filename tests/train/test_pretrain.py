@@ -1,9 +1,11 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -12,7 +14,7 @@ from hashtag2action.evaluate.recognizer import read_card
 from hashtag2action.logs import read_metrics
 from hashtag2action.models.weights import load_safetensors
 from hashtag2action.train.checkpoint import list_checkpoints
-from hashtag2action.train.loop import TrainingDivergedError
+from hashtag2action.train.ledger import TrainingDivergedError
 from hashtag2action.train.pretrain import Pretrain, pretrain
 
 Settings = Callable[..., dict[str, Any]]
@@ -20,7 +22,7 @@ MASKING = {"mask_ratio": 0.75}
 
 
 def test_run_folder_holds_all_a_report_needs(settings: Settings, tmp_path: Path) -> None:
-    told: list[tuple[str, int, int]] = []
+    told: list[tuple[Any, ...]] = []
     config = Pretrain(**settings(masking=MASKING))
     result = pretrain(config, tmp_path, lambda *news: told.append(news))
     lines = read_metrics(tmp_path / "metrics.jsonl")
@@ -30,10 +32,11 @@ def test_run_folder_holds_all_a_report_needs(settings: Settings, tmp_path: Path)
     assert read_card(tmp_path / "weights.safetensors").network == config.network
     pictures = sorted((tmp_path / "reconstructions").glob("*.png"))
     assert len(pictures) == 4
-    assert cv2.imread(str(pictures[0])).shape == (3 * 32, 8 * 32, 3)
+    assert np.asarray(cv2.imread(str(pictures[0]))).shape == (3 * 32, 8 * 32, 3)
     assert json.loads((tmp_path / "environment.json").read_text())["packages"]["torch"]
     assert ("decode", 8, 8) in told
-    assert told[-1] == ("pretrain", 6, 6)
+    assert told[-1][:3] == ("pretrain", 6, 6)
+    assert re.search(r"loss .*clips/s, 0:00:00 left, \d+% waiting for data", told[-1][3])
 
 
 def test_interrupted_run_ends_as_the_uninterrupted_one(settings: Settings, tmp_path: Path) -> None:
@@ -41,7 +44,7 @@ def test_interrupted_run_ends_as_the_uninterrupted_one(settings: Settings, tmp_p
     pretrain(config, tmp_path / "whole")
     stop_at = 5
 
-    def stop(label: str, done: int, total: int) -> None:
+    def stop(label: str, done: int, total: int, note: str = "") -> None:
         if label == "pretrain" and done == stop_at:
             raise KeyboardInterrupt
 

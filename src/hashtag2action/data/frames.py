@@ -4,8 +4,8 @@ A small training set visited a hundred times is decoded once: at a dozen frames 
 hundred pixels high it fits into memory, and a step costs crops alone.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
 from jaxtyping import UInt8
@@ -20,8 +20,13 @@ from hashtag2action.video.decode import decode_at
 from hashtag2action.video.folder import read_pictures
 from hashtag2action.video.probe import probe_video
 
-OnProgress = Callable[[str, int, int], None]
-"""Told what is done, how many of how many."""
+
+class OnProgress(Protocol):
+    """Told what is done, how many of how many, and perhaps a note."""
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "", /) -> None:
+        """Show it."""
+        ...
 
 
 class DecodeOnDemand(Config):

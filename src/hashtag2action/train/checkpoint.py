@@ -1,32 +1,88 @@
 """The state of a run on disk: a file appears complete or not at all, and old ones go.
 
 Learning rates, masks, batches and augmentation are functions of (seed, step), so a state is the
-step, the weights and the optimizer's memory; nothing else is needed to go on exactly.
+step, the weights, the optimizer's memory, the running mean of the weights, and the figures that
+were not logged yet; nothing else is needed to go on exactly. Tensors are written whole, under the
+names they have in one process, so a state fits any number of processes, however they share.
 """
 
 import os
 import pickle
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hashtag2action.errors import CheckpointError
+from hashtag2action.train.average import AverageWeights
+from hashtag2action.train.parallel import World, shared_as, whole_state
 
 
-def save_checkpoint(
-    folder: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, keep: int
-) -> Path:
-    """Write the state after `step` steps and remove all but the newest `keep`."""
-    folder.mkdir(parents=True, exist_ok=True)
+@dataclass
+class TrainingState:
+    """What changes while a network is trained."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: AverageWeights | None = None
+    unlogged: list[dict[str, float]] = field(default_factory=list)
+    """Figures of the steps since the last line of metrics.jsonl."""
+    world: World = field(default_factory=World)
+
+    def gathered(self, step: int) -> dict[str, Any]:
+        """Return all of it as whole tensors on the CPU, in the first process."""
+        parts: dict[str, Any] = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        if self.average is not None:
+            parts["average"] = self.average.weights
+        return {
+            "step": step,
+            "unlogged": self.unlogged,
+            **whole_state(parts, keep=self.world.is_first),
+        }
+
+    def restore(self, saved: dict[str, Any]) -> int:
+        """Take over what was saved, and return its step."""
+        load_whole(self.model, saved["model"])
+        _load_optimizer(self.optimizer, saved["optimizer"])
+        if self.average is not None:
+            self.average.load(saved["average"])
+        self.unlogged[:] = saved.get("unlogged", [])
+        return int(saved["step"])
+
+
+def save_checkpoint(folder: Path, step: int, state: TrainingState, keep: int) -> Path:
+    """Write the state after `step` steps and remove all but the newest `keep`.
+
+    All processes take part; the first one writes. When it returns, the file outlives a power cut.
+    """
     path = folder / f"step-{step:09d}.pt"
-    beside = folder / f".{path.name}.{os.getpid()}"
-    state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
-    torch.save(state, beside)
-    beside.replace(path)
-    for old in list_checkpoints(folder)[:-keep]:
-        old.unlink()
+    saved = state.gathered(step)
+    if state.world.is_first:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_durably(saved, path)
+        for old in list_checkpoints(folder)[:-keep]:
+            old.unlink()
     return path
+
+
+def write_durably(saved: dict[str, Any], path: Path) -> None:
+    """Write a file beside its place, to the disk, and move it there."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with beside.open("wb") as file:
+        torch.save(saved, file)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -34,8 +90,8 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*.pt"))
 
 
-def resume(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Load the newest state, if there is one.
+def resume(folder: Path, state: TrainingState) -> int:
+    """Load the newest state, if there is one, and remove what interrupted writing left behind.
 
     Returns:
         The step to go on with; 0 without a state.
@@ -43,16 +99,41 @@ def resume(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> 
     Raises:
         CheckpointError: The file is damaged or belongs to another network.
     """
+    if state.world.is_first:
+        for left in folder.glob(".*.pt.*"):
+            left.unlink()
     paths = list_checkpoints(folder)
     if not paths:
         return 0
     path = paths[-1]
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return state.restore(saved)
     except (OSError, EOFError, RuntimeError, KeyError, ValueError, pickle.PickleError) as error:
         raise CheckpointError(
             f"{path}: does not fit this run ({error}). Remove it to go on from an earlier one"
         ) from error
-    return int(state["step"])
+
+
+def load_whole(model: nn.Module, saved: dict[str, Tensor]) -> None:
+    """Load whole tensors into a model that may be in shards."""
+    own = model.state_dict()
+    fitting = {
+        name: shared_as(tensor, own[name]) if name in own else tensor
+        for name, tensor in saved.items()
+    }
+    model.load_state_dict(fitting)
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    memory = {
+        place: {
+            name: shared_as(value, parameters[place])
+            if isinstance(value, Tensor) and value.shape == parameters[place].shape
+            else value
+            for name, value in values.items()
+        }
+        for place, values in saved["state"].items()
+    }
+    optimizer.load_state_dict({"state": memory, "param_groups": saved["param_groups"]})

@@ -10,29 +10,26 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
-from hashtag2action.config import Config
 from hashtag2action.data.frames import OnProgress
 from hashtag2action.data.transforms import Augmentation, RandomResizedCrop
 from hashtag2action.errors import CheckpointError, ConfigError
-from hashtag2action.evaluate.recognizer import Card, read_card, save_network
-from hashtag2action.logs import begin_run, finished_result
+from hashtag2action.evaluate.recognizer import read_card
 from hashtag2action.manifest import write_json
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.weights import load_pretrained_encoder
-from hashtag2action.train.objective import Classification
+from hashtag2action.train.objective import Classification, Mixing
 from hashtag2action.train.optim import Optimization
-from hashtag2action.train.run import Training, TrainingData, open_batches, run
+from hashtag2action.train.parallel import World, open_world
+from hashtag2action.train.run import Training, TrainingData, enter, open_batches, run
 
 log = logging.getLogger(__name__)
 
 
-class Regularization(Config):
+class Regularization(Mixing):
     """What keeps a recognizer from learning its clips by heart."""
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of a label spread over all classes. Source: VideoMAE V2."""
-    mixup_alpha: Annotated[float, Field(ge=0)] = 0.8
-    """Parameter of the Beta distribution of mixing two clips; 0 mixes none. Source: VideoMAE V2."""
     drop_path_rate: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Stochastic depth of the last block. Source: VideoMAE V2, ViT-B."""
     head_drop_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -93,10 +90,17 @@ def finetune(config: Finetune, out: Path, on_progress: OnProgress | None = None)
         VideoError: A clip cannot be read.
         TrainingDivergedError: The loss is no number any more.
     """
+    with open_world(config.runtime.device) as world:
+        return _finetune(config, out, world, on_progress if world.is_first else None)
+
+
+def _finetune(
+    config: Finetune, out: Path, world: World, on_progress: OnProgress | None
+) -> dict[str, Any]:
     begun = time.perf_counter()
-    begin_run(out, config)
-    _hold_to_init(out, config.init)
-    finished = finished_result(out)
+    finished = enter(out, config, world)
+    if world.is_first:
+        _hold_to_init(out, config.init)
     if finished is not None:
         return finished
     config.runtime.start()
@@ -104,7 +108,7 @@ def finetune(config: Finetune, out: Path, on_progress: OnProgress | None = None)
     batches, num_dropped = open_batches(config, on_progress)
     batches.source.labels()
     classes = batches.source.class_names
-    rules = config.regularization
+    rules, repeats = config.regularization, config.optimization.repeated_augmentation
     torch.manual_seed(config.seed)
     model = config.network.build_recognizer(
         len(classes), trained_grid, rules.drop_path_rate, rules.head_drop_rate, config.init_scale
@@ -113,16 +117,22 @@ def finetune(config: Finetune, out: Path, on_progress: OnProgress | None = None)
         report = load_pretrained_encoder(model, config.init)
         log.info("%d tensors from %s, fresh: %s", len(report.loaded), config.init, report.fresh)
     model.to(config.runtime.device)
-    objective = Classification(len(classes), rules.label_smoothing, rules.mixup_alpha, config.seed)
-    result = run(config, model, objective, batches, out, on_progress)
-    weights = out / "weights.safetensors"
-    save_network(model, weights, Card(config.network, classes, batches.sampling, trained_grid))
-    result |= {
-        "weights": weights.name,
-        "num_dropped": num_dropped,
-        "seconds": time.perf_counter() - begun,
-    }
-    write_json(out / "result.json", result)
+    result = run(
+        config,
+        model,
+        Classification(len(classes), rules.label_smoothing, rules, repeats, config.seed),
+        batches,
+        out,
+        world,
+        on_progress,
+        class_names=classes,
+        trained_grid=trained_grid,
+        indivisible=rules.clips_per_mix if rules.mixup_alpha > 0 else 1,
+    )
+    if world.is_first:
+        result |= {"num_dropped": num_dropped, "seconds": time.perf_counter() - begun}
+        write_json(out / "result.json", result)
+    world.wait()
     return result
 
 

@@ -1,11 +1,12 @@
-"""What a network is asked to do with a batch: (model, batch) -> (loss, metrics).
+"""What a network is asked to do with a batch: (model, batch) -> losses and what they sum up.
 
-Chance (masks, mixing) is a function of (seed, step), so a resumed run draws the same.
+Losses are sums with a count, not means: the loop divides once, by the count over all passes and
+processes. Chance (masks, mixing) is a function of (seed, step, sample), see `chance`.
 """
 
-from typing import Annotated, Protocol
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple, Protocol
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from pydantic import Field
@@ -14,16 +15,28 @@ from torch.nn import functional as F
 
 from hashtag2action.config import Config
 from hashtag2action.data.loader import Batch
-from hashtag2action.models.masking import MaskPair, sample_masks
+from hashtag2action.models.masking import MaskPair, masks_of
+from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.target import masked_targets
-from hashtag2action.models.videomae import VideoMAE
+from hashtag2action.train.chance import MASKS, MIXING, draw, uniform
+
+
+class Outcome(NamedTuple):
+    """What a pass over some clips gave."""
+
+    loss: Tensor
+    """Sum of all losses, a scalar with a gradient."""
+    num_losses: Tensor
+    """How many losses that is: hidden tokens, or samples."""
+    sums: dict[str, Tensor]
+    """Sums of metrics over the samples."""
 
 
 class Objective(Protocol):
     """A loss over a batch, and numbers worth logging."""
 
-    def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss, a scalar with a gradient, and metrics without."""
+    def __call__(self, model: nn.Module, batch: Batch) -> Outcome:
+        """Compute the losses of a batch, which may be a portion of a step or empty."""
         ...
 
 
@@ -40,48 +53,61 @@ class Masking(Config):
 class MaskedReconstruction:
     """Predict the normalized pixels of tokens the encoder did not see.
 
-    The loss is the mean over all such tokens of the batch: a sum divided by a count.
+    The loss is the mean over all such tokens of the step: a sum divided by a count.
 
     Args:
         masking: Shares of hidden tokens.
+        grid: Tokens of a clip.
+        patch_size: Height and width of a tubelet in pixels.
+        tubelet_size: Frames of a tubelet.
         seed: Seed of the masks.
 
     Source: VideoMAE V2 (arXiv 2303.16727), section 3.2; loss as in the official code.
     """
 
-    def __init__(self, masking: Masking, seed: int) -> None:
+    def __init__(
+        self, masking: Masking, grid: Grid, patch_size: int, tubelet_size: int, seed: int
+    ) -> None:
         self.masking = masking
+        self.grid = grid
+        self.patch_size = patch_size
+        self.tubelet_size = tubelet_size
         self.seed = seed
 
-    def masks(self, model: VideoMAE, num_clips: int, step: int) -> MaskPair:
-        """Draw the masks of a step."""
-        generator = torch.Generator().manual_seed(step_seed(self.seed, step))
-        return sample_masks(
-            num_clips,
-            model.grid,
-            self.masking.mask_ratio,
-            self.masking.decoder_mask_ratio,
-            generator,
-        )
+    def masks(self, step: int, numbers: Sequence[int]) -> MaskPair:
+        """Draw the masks of some samples of a step."""
+        places = self.grid.tokens_per_slot
+        drawn = torch.from_numpy(uniform(self.seed, MASKS, step, numbers, places + 1))
+        ratios = self.masking.mask_ratio, self.masking.decoder_mask_ratio
+        return masks_of(drawn[:, :places], drawn[:, places], self.grid, *ratios)
 
-    def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the mean squared error of the hidden tokens."""
-        assert isinstance(model, VideoMAE), "masked reconstruction needs the pre-training form"
-        masks = self.masks(model, len(batch.clips), batch.step)
+    def __call__(self, model: nn.Module, batch: Batch) -> Outcome:
+        """Sum the mean squared errors of the hidden tokens."""
+        masks = self.masks(batch.step, batch.numbers)
         visible, decoded, hidden = (part.to(batch.clips.device) for part in masks)
         predicted = model(batch.clips, visible, decoded)
         with torch.no_grad():
-            target = masked_targets(batch.clips, decoded, model.patch_size, model.tubelet_size)
-        return masked_mse(predicted.float(), target, hidden), {}
+            target = masked_targets(batch.clips, decoded, self.patch_size, self.tubelet_size)
+        return Outcome(hidden_errors(predicted.float(), target, hidden), hidden.sum(), {})
 
 
-def masked_mse(
+def hidden_errors(
     predicted: Float[Tensor, "b m out"], target: Float[Tensor, "b m out"], hidden: Tensor
 ) -> Float[Tensor, ""]:
-    """Average the squared error over hidden tokens: each token's mean, summed, over their count."""
+    """Sum over hidden tokens their mean squared error."""
     per_token = (predicted - target).square().mean(dim=-1)
-    weight = hidden.to(per_token.dtype)
-    return (per_token * weight).sum() / weight.sum()
+    return (per_token * hidden.to(per_token.dtype)).sum()
+
+
+class Mixing(Config):
+    """Training on mixtures of clips, with labels mixed alike."""
+
+    mixup_alpha: Annotated[float, Field(ge=0)] = 0.8
+    """Parameter of the Beta distribution of mixing two clips; 0 mixes none. Source: VideoMAE V2."""
+    clips_per_mix: Annotated[int, Field(gt=0)] = 2
+    """Neighbors that are mixed with each other, first with last, all their samples in the same
+    way. They stay in one process, so the result does not depend on the number of processes.
+    Chosen: the least; the official code mixes the clips of one GPU."""
 
 
 class Classification:
@@ -90,40 +116,56 @@ class Classification:
     Args:
         num_classes: Number of classes.
         label_smoothing: Share of the label spread over all classes, in [0, 1).
-        mixup_alpha: Parameter of the Beta distribution of mixing; 0 mixes nothing.
+        mixing: How clips are mixed.
+        repeated_augmentation: Samples of each clip.
         seed: Seed of the mixing.
 
-    Source: mixup (arXiv 1710.09412), one share for the whole batch as VideoMAE V2.
+    Source: mixup (arXiv 1710.09412), one share for a group of clips as VideoMAE V2.
     """
 
     def __init__(
-        self, num_classes: int, label_smoothing: float, mixup_alpha: float, seed: int
+        self,
+        num_classes: int,
+        label_smoothing: float,
+        mixing: Mixing,
+        repeated_augmentation: int,
+        seed: int,
     ) -> None:
         self.num_classes = num_classes
         self.label_smoothing = label_smoothing
-        self.mixup_alpha = mixup_alpha
+        self.mixing = mixing
+        self.samples_per_mix = mixing.clips_per_mix * repeated_augmentation
         self.seed = seed
 
-    def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the cross entropy, and the share of clips whose class is guessed right."""
-        clips, labels = batch.clips, batch.labels
-        wanted = F.one_hot(labels, self.num_classes).float()
-        if self.mixup_alpha > 0:
-            share = self._mixing_share(batch.step)
-            mixed = clips.float().lerp(clips.flip(0).float(), share)
-            clips = mixed.round().to(torch.uint8)
-            wanted = wanted.lerp(wanted.flip(0), share)
+    def __call__(self, model: nn.Module, batch: Batch) -> Outcome:
+        """Sum the cross entropies, and count the samples whose class is guessed right."""
+        clips, wanted = batch.clips, F.one_hot(batch.labels, self.num_classes).float()
+        if self.mixing.mixup_alpha > 0 and batch.numbers:
+            clips, wanted = self._mixed(batch, wanted)
         logits = model(clips).float()
-        loss = F.cross_entropy(logits, wanted, label_smoothing=self.label_smoothing)
-        correct = (logits.detach().argmax(dim=1) == wanted.argmax(dim=1)).float().mean()
-        return loss, {"train_top1": correct}
+        loss = F.cross_entropy(
+            logits, wanted, label_smoothing=self.label_smoothing, reduction="sum"
+        )
+        right = (logits.detach().argmax(dim=1) == wanted.argmax(dim=1)).sum()
+        count = torch.tensor(len(batch.numbers), device=loss.device)
+        return Outcome(loss, count, {"train_top1": right})
 
-    def _mixing_share(self, step: int) -> float:
-        rng = np.random.default_rng([self.seed, step])
-        return float(rng.beta(self.mixup_alpha, self.mixup_alpha))
-
-
-def step_seed(seed: int, step: int) -> int:
-    """Return a seed of its own for every step of a run."""
-    # A large odd factor keeps seeds of neighboring runs apart; 63 bits is what torch takes.
-    return (seed * 0x9E3779B97F4A7C15 + step) % 2**63
+    def _mixed(self, batch: Batch, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        groups: dict[int, list[int]] = {}
+        for place, number in enumerate(batch.numbers):
+            groups.setdefault(number // self.samples_per_mix, []).append(place)
+        partners = [other for places in groups.values() for other in reversed(places)]
+        alpha = self.mixing.mixup_alpha
+        shares = torch.tensor(
+            [
+                share
+                for group, places in groups.items()
+                for share in [draw(self.seed, MIXING, batch.step, group).beta(alpha, alpha)]
+                * len(places)
+            ],
+            dtype=torch.float32,
+            device=wanted.device,
+        )
+        clips = batch.clips.float()
+        mixed = clips.lerp(clips[partners], shares.view(-1, 1, 1, 1, 1))
+        return mixed.round().to(torch.uint8), wanted.lerp(wanted[partners], shares.view(-1, 1))

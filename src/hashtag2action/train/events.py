@@ -1,0 +1,141 @@
+"""What happens now and then while a network is trained: lines, states, a word on progress."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hashtag2action.data.frames import OnProgress
+from hashtag2action.logs import MetricWriter
+from hashtag2action.train.checkpoint import TrainingState, save_checkpoint
+from hashtag2action.train.ledger import Ledger
+
+Line = dict[str, float | int]
+
+
+class LogMetrics:
+    """Write means over the steps since the last line, every so many steps and at the end.
+
+    Args:
+        ledger: Has the figures of the steps.
+        sinks: Given the number of steps and the line, in the first process only.
+        every: Steps from line to line.
+        total_steps: The last step, which is always logged.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        sinks: list[Callable[[int, Line], None]],
+        every: int,
+        total_steps: int,
+    ) -> None:
+        self.ledger = ledger
+        self.sinks = sinks
+        self.every = every
+        self.total_steps = total_steps
+        self.last: Line = {}
+
+    def __call__(self, num_steps: int) -> None:
+        """Write if it is time."""
+        if num_steps % self.every and num_steps != self.total_steps:
+            return
+        self.last = summary(self.ledger.settle())
+        self.ledger.settled.clear()
+        for sink in self.sinks:
+            sink(num_steps, self.last)
+
+
+def summary(steps: list[dict[str, float]]) -> Line:
+    """Sum up the figures of some steps in one line."""
+    seconds = sum(step["step_s"] for step in steps)
+    means: Line = {
+        name: sum(step[name] for step in steps) / len(steps)
+        for name in steps[0]
+        if name not in ("lr", "num_samples", "num_unreadable", "step_s", "wait_s")
+    }
+    return means | {
+        "lr": steps[-1]["lr"],
+        "clips_per_s": sum(step["num_samples"] for step in steps) / seconds,
+        "data_wait_fraction": sum(step["wait_s"] for step in steps) / seconds,
+        "num_unreadable": int(sum(step["num_unreadable"] for step in steps)),
+    }
+
+
+class SaveCheckpoints:
+    """Save the state every so many steps, after its figures were seen to be finite.
+
+    Args:
+        folder: Where states go.
+        state: What is saved.
+        ledger: Has the figures of the steps.
+        writer: The log, which must reach the disk before the state that follows it.
+        every: Steps from state to state.
+        keep: Newest states kept.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        state: TrainingState,
+        ledger: Ledger,
+        writer: MetricWriter | None,
+        every: int,
+        keep: int,
+    ) -> None:
+        self.folder = folder
+        self.state = state
+        self.ledger = ledger
+        self.writer = writer
+        self.every = every
+        self.keep = keep
+
+    def __call__(self, num_steps: int) -> None:
+        """Save if it is time."""
+        if num_steps % self.every == 0:
+            self.ledger.settle()
+            if self.writer is not None:
+                self.writer.sync()
+            save_checkpoint(self.folder, num_steps, self.state, self.keep)
+
+
+class ShowProgress:
+    """Tell a progress display how far the training is.
+
+    Args:
+        on_progress: Told the label, steps done and all steps, and a note.
+        label: Name of the training.
+        first_step: Steps done before.
+        total_steps: All steps.
+        log: Has the last line.
+    """
+
+    def __init__(
+        self,
+        on_progress: OnProgress,
+        label: str,
+        first_step: int,
+        total_steps: int,
+        log: LogMetrics,
+    ) -> None:
+        self.on_progress = on_progress
+        self.label = label
+        self.first_step = first_step
+        self.total_steps = total_steps
+        self.log = log
+        self.begun = time.monotonic()
+
+    def __call__(self, num_steps: int) -> None:
+        """Tell."""
+        self.on_progress(self.label, num_steps, self.total_steps, self._note(num_steps))
+
+    def _note(self, num_steps: int) -> str:
+        line = self.log.last
+        if not line:
+            return ""
+        per_step = (time.monotonic() - self.begun) / (num_steps - self.first_step)
+        left = round(per_step * (self.total_steps - num_steps))
+        return (
+            f"loss {line['loss']:.4f}, {line['clips_per_s']:.1f} clips/s, "
+            f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left, "
+            f"{line['data_wait_fraction']:.0%} waiting for data"
+        )
