@@ -8,7 +8,7 @@ DEMO ?= runs/demo
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help demo test faults check format clean bench-mining bench-curation
+.PHONY: help demo test faults check format clean bench-mining bench-curation bench-model bench-training
 
 help:
 	@echo "make demo    the whole line in the rendered world, with its figures (minutes)"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-mining  the figures of mining, against a simulated platform"
 	@echo "make bench-curation  the figures of curation, on real and rendered footage"
 	@echo "make bench-model  the figures of the networks and their weights"
+	@echo "make bench-training  the figures of training, on real footage and tiny runs"
 	@echo "make format  write the format and the safe fixes"
 	@echo "make clean   remove .venv and runs"
 
@@ -57,3 +58,6 @@ bench-curation: $(STAMP)
 
 bench-model: $(STAMP)
 	$(BIN)/python -m benchmarks.model --out runs/bench-model --shared ../shared
+
+bench-training: $(STAMP)
+	$(BIN)/python -m benchmarks.training --out runs/bench-training --shared ../shared
