@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Int64, UInt8
 from pydantic import Field
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from hashtag2action.config import Config
 from hashtag2action.data.clip_set import Clip, ClipSet
 from hashtag2action.data.frames import FrameReader, OnProgress
-from hashtag2action.data.transforms import Augmentation
+from hashtag2action.data.transforms import Augmentation, Edit
 from hashtag2action.errors import ConfigError, VideoError
 from hashtag2action.video.sampling import dense_times, segment_times
 
@@ -151,39 +151,52 @@ class ClipBatches(Dataset[Batch]):
             if not batch.numbers:
                 raise VideoError(f"step {wanted}: none of its clips can be read")
             return batch
-        samples: list[np.ndarray] = []
+        step, first, end = wanted
+        places, repeats = self.plan.places(step), self.repeated_augmentation
+        samples = self._room((end - first) * repeats)
+        array = samples.numpy()
         chosen: list[Clip] = []
         numbers: list[int] = []
-        step, first, end = wanted
-        places = self.plan.places(step)
         for number in range(first, end):
             clip = self.clips[places[number]]
             rng = np.random.default_rng([self.plan.seed, _SAMPLE, step, number])
+            begun = len(numbers)
             try:
-                frames = self._frames(clip, rng)
+                self._make(clip, array[begun : begun + repeats], rng)
             except VideoError as error:
                 if self.skip_unreadable:
                     continue
                 raise VideoError(f"{clip.path}: {error}") from error
-            for repeat in range(self.repeated_augmentation):
-                samples.append(self.augmentation(frames, self.size_px, rng))
-                chosen.append(clip)
-                numbers.append(number * self.repeated_augmentation + repeat)
+            chosen += [clip] * repeats
+            numbers += [number * repeats + repeat for repeat in range(repeats)]
         labels = [-1 if clip.label is None else clip.label for clip in chosen]
-        shape = (0, self.sampling.num_frames, self.size_px, self.size_px, 3)
-        stacked = np.stack(samples) if samples else np.empty(shape, np.uint8)
         return Batch(
             step=step,
-            clips=torch.from_numpy(stacked).permute(0, 4, 1, 2, 3),
+            clips=samples[: len(numbers)].permute(0, 4, 1, 2, 3),
             labels=torch.tensor(labels, dtype=torch.int64),
             clip_ids=[clip.clip_id for clip in chosen],
-            num_unreadable=end - first - len(chosen) // self.repeated_augmentation,
+            num_unreadable=end - first - len(numbers) // repeats,
             numbers=numbers,
         )
 
-    def _frames(self, clip: Clip, rng: np.random.Generator) -> np.ndarray:
-        times = self.sampling.times(self.reader.span_s(clip), rng)
-        return self.reader.at(clip, times)
+    def _room(self, num_samples: int) -> UInt8[Tensor, "b t size size 3"]:
+        """Make the tensor samples are written into: of a worker, where others see it already."""
+        shape = (num_samples, self.sampling.num_frames, self.size_px, self.size_px, 3)
+        room = torch.empty(shape, dtype=torch.uint8)
+        return room if get_worker_info() is None else room.share_memory_()
+
+    def _make(self, clip: Clip, samples: np.ndarray, rng: np.random.Generator) -> None:
+        """Write the samples of one clip, frame by frame as they are decoded."""
+        with self.reader.open(clip) as opened:
+            times = self.sampling.times(opened.span_s, rng)
+            edits: list[Edit] = []
+            for places, picture in opened.pictures(times):
+                height, width = picture.shape[:2]
+                while len(edits) < len(samples):
+                    edits.append(self.augmentation.draw(height, width, self.size_px, rng))
+                for edit, sample in zip(edits, samples, strict=True):
+                    for place in places:
+                        edit.apply(picture, sample[place])
 
 
 def readable_clips(

@@ -1,9 +1,13 @@
 """Augmentation of whole clips, uint8 (T, H, W, 3): one choice per clip, the same in every frame.
 
-Every function of chance takes an explicit generator. What does not belong here: which frames
-(`video.sampling`), mixing of several clips (`mixup`).
+An augmentation draws an edit for a clip of some size; the edit then makes each sample picture from
+a frame as it comes from the decoder, so that no whole clip of full frames is ever held. Every
+function of chance takes an explicit generator. What does not belong here: which frames
+(`video.sampling`), mixing of several clips (`mixing`).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple
 
 import cv2
@@ -12,6 +16,7 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from hashtag2action.config import Config
+from hashtag2action.data.augment import Change, ErasedBox, RandAugment, RandomErasing
 
 Frames = UInt8[np.ndarray, "t h w 3"]
 
@@ -28,7 +33,64 @@ class Box(NamedTuple):
     width: int
 
 
-class MultiScaleCrop(Config):
+@dataclass
+class Edit:
+    """What makes the pictures of one sample, drawn once for all of them."""
+
+    box: Box
+    """Of the frame."""
+    is_flipped: bool = False
+    changes: Sequence[Change] = ()
+    """To the whole frame, before it is cut."""
+    levels: UInt8[np.ndarray, " 256"] | None = None
+    """New levels of the sample."""
+    erased: ErasedBox | None = None
+    """Filled with noise, other noise in each picture."""
+    noise: np.random.Generator | None = None
+    """Source of the noise."""
+
+    def apply(
+        self, frame: UInt8[np.ndarray, "h w 3"], out: UInt8[np.ndarray, "size size 3"]
+    ) -> None:
+        """Make the sample's picture of a frame, into an array of the sample's size."""
+        for change in self.changes:
+            frame = change(frame)
+        box = self.box
+        part = frame[box.top : box.top + box.height, box.left : box.left + box.width]
+        _resize(part, out)
+        if self.is_flipped:
+            out[:] = out[:, ::-1].copy()
+        if self.levels is not None:
+            out[:] = cv2.LUT(out, self.levels)
+        if self.erased is not None:
+            assert self.noise is not None, "an erased box needs noise"
+            self.erased.fill(out, self.noise)
+
+
+class _Augmentation(Config):
+    """An augmentation of single clips."""
+
+    def draw(self, height: int, width: int, size_px: int, rng: np.random.Generator) -> Edit:
+        """Draw the edit of one sample.
+
+        Args:
+            height: Of the frames.
+            width: Of the frames.
+            size_px: Height and width of the sample.
+            rng: Source of chance.
+        """
+        raise NotImplementedError
+
+    def __call__(self, frames: Frames, size_px: int, rng: np.random.Generator) -> Frames:
+        """Make one sample of the frames of a clip."""
+        edit = self.draw(frames.shape[1], frames.shape[2], size_px, rng)
+        out = np.empty((len(frames), size_px, size_px, 3), np.uint8)
+        for frame, target in zip(frames, out, strict=True):
+            edit.apply(frame, target)
+        return out
+
+
+class MultiScaleCrop(_Augmentation):
     """The pre-training recipe: a crop of one of four sizes at one of thirteen places.
 
     Source: VideoMAE V2, official code; no flip and no change of color there.
@@ -39,13 +101,13 @@ class MultiScaleCrop(Config):
     """Whether to mirror half of the clips. Off in the source; only where left and right do not
     matter."""
 
-    def __call__(self, frames: Frames, size_px: int, rng: np.random.Generator) -> Frames:
-        """Crop one clip and resize it to a square of `size_px`."""
-        box = multi_scale_box(frames.shape[1], frames.shape[2], rng)
-        return crop_resize(frames, box, size_px, flip=self.flip and rng.random() < 0.5)
+    def draw(self, height: int, width: int, size_px: int, rng: np.random.Generator) -> Edit:
+        """Draw a box, and perhaps a flip."""
+        box = multi_scale_box(height, width, rng)
+        return Edit(box, is_flipped=self.flip and rng.random() < 0.5)
 
 
-class RandomResizedCrop(Config):
+class RandomResizedCrop(_Augmentation):
     """The fine-tuning recipe: a crop of random area and shape, mirrored half of the time."""
 
     kind: Literal["random_resized"] = "random_resized"
@@ -58,25 +120,36 @@ class RandomResizedCrop(Config):
     brightness: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Largest relative change of brightness and of contrast. Chosen: off, as in the source; small
     sets may gain from it."""
+    rand_augment: RandAugment | None = None
+    """Changes of color, light and geometry before the crop, as in the source; null makes none.
+    Chosen: off, because it suits long training of large networks; recipes turn it on."""
+    erasing: RandomErasing | None = None
+    """Noise in a rectangle, as in the source; null makes none. Chosen: off, as above."""
 
-    def __call__(self, frames: Frames, size_px: int, rng: np.random.Generator) -> Frames:
-        """Crop one clip, resize it to a square of `size_px`, and perhaps mirror it."""
-        height, width = frames.shape[1:3]
+    def draw(self, height: int, width: int, size_px: int, rng: np.random.Generator) -> Edit:
+        """Draw changes, box, flip, light and rectangle."""
+        changes = self.rand_augment.draw(rng) if self.rand_augment else ()
         box = random_resized_box(height, width, self.min_area_fraction, self.max_aspect_ratio, rng)
-        out = crop_resize(frames, box, size_px, flip=self.flip and rng.random() < 0.5)
-        return jitter_light(out, self.brightness, rng) if self.brightness else out
+        return Edit(
+            box,
+            is_flipped=self.flip and rng.random() < 0.5,
+            changes=changes,
+            levels=jittered_levels(self.brightness, rng) if self.brightness else None,
+            erased=self.erasing.draw(size_px, rng) if self.erasing else None,
+            noise=np.random.default_rng(rng.integers(2**32)) if self.erasing else None,
+        )
 
 
-class CenterCrop(Config):
+class CenterCrop(_Augmentation):
     """No chance: short side to size, then the middle square."""
 
     kind: Literal["center"] = "center"
     flip: Literal[False] = False
     """There is no chance here."""
 
-    def __call__(self, frames: Frames, size_px: int, rng: np.random.Generator) -> Frames:
-        """Resize and crop one clip to a square of `size_px`."""
-        return spatial_crops(frames, size_px, 1)[0]
+    def draw(self, height: int, width: int, size_px: int, rng: np.random.Generator) -> Edit:
+        """Take the middle."""
+        return Edit(crop_boxes(height, width, 1)[0])
 
 
 Augmentation = Annotated[
@@ -132,41 +205,58 @@ def random_resized_box(
     return Box((height - side) // 2, (width - side) // 2, side, side)
 
 
-def crop_resize(frames: Frames, box: Box, size_px: int, *, flip: bool = False) -> Frames:
-    """Cut a box out of every frame and resize it to a square."""
-    out = np.empty((len(frames), size_px, size_px, 3), np.uint8)
-    # Averaging areas keeps small pictures free of aliasing; it is for shrinking only.
-    shrinks = box.height > size_px and box.width > size_px
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    bottom, right = box.top + box.height, box.left + box.width
-    for source, target in zip(frames, out, strict=True):
-        part = source[box.top : bottom, box.left : right]
-        cv2.resize(part, (size_px, size_px), dst=target, interpolation=method)
-    return out[:, :, ::-1] if flip else out
+def jittered_levels(strength: float, rng: np.random.Generator) -> UInt8[np.ndarray, " 256"]:
+    """Draw a change of light: factors of brightness and contrast in [1 - strength, 1 + strength].
 
-
-def jitter_light(frames: Frames, strength: float, rng: np.random.Generator) -> Frames:
-    """Scale brightness and contrast of a clip by factors in [1 - strength, 1 + strength]."""
+    Contrast is about the middle level, so that the change does not depend on the clip.
+    """
     gain, contrast = rng.uniform(1 - strength, 1 + strength, size=2)
-    mean = float(frames.mean())
-    levels = (np.arange(256) * gain - mean * gain) * contrast + mean * gain
-    return levels.round().clip(0, 255).astype(np.uint8)[frames]
+    levels = (np.arange(256) * gain - 127.5 * gain) * contrast + 127.5 * gain
+    return levels.round().clip(0, 255).astype(np.uint8)
 
 
-def spatial_crops(frames: Frames, size_px: int, num_crops: int) -> list[Frames]:
-    """Resize the short side to `size_px` and cut squares evenly along the long one.
+def crop_boxes(height: int, width: int, num_crops: int) -> list[Box]:
+    """Return squares of the shorter side, spread evenly along the longer one.
 
     Args:
-        frames: A clip.
-        size_px: Height and width of a crop.
+        height: Height of the frame in pixels.
+        width: Width of the frame in pixels.
         num_crops: 1 takes the middle; more run from one end to the other.
 
     Source: VideoMAE V2, official code (three crops in its tests).
     """
-    height, width = frames.shape[1:3]
     side, spare = min(height, width), max(height, width) - min(height, width)
     offsets = [spare // 2]
     if num_crops > 1:
         offsets = [int(crop * spare / (num_crops - 1)) for crop in range(num_crops)]
-    boxes = [Box(at, 0, side, side) if height > width else Box(0, at, side, side) for at in offsets]
-    return [crop_resize(frames, box, size_px) for box in boxes]
+    return [Box(at, 0, side, side) if height > width else Box(0, at, side, side) for at in offsets]
+
+
+def spatial_crops(frames: Frames, size_px: int, num_crops: int) -> list[Frames]:
+    """Cut squares of the shorter side evenly along the longer one, and resize them.
+
+    Args:
+        frames: A clip.
+        size_px: Height and width of a crop.
+        num_crops: As `crop_boxes`.
+    """
+    crops = []
+    for box in crop_boxes(frames.shape[1], frames.shape[2], num_crops):
+        edit, out = Edit(box), np.empty((len(frames), size_px, size_px, 3), np.uint8)
+        for frame, target in zip(frames, out, strict=True):
+            edit.apply(frame, target)
+        crops.append(out)
+    return crops
+
+
+def _resize(part: UInt8[np.ndarray, "h w 3"], out: UInt8[np.ndarray, "size size 3"]) -> None:
+    """Resize into an array: bilinear, and by the mean over areas where much is lost.
+
+    The mean keeps small pictures free of aliasing, at five times the cost; it is for shrinking
+    only. Chosen: from two thirds down; above, the plain one is a level from the filter of the
+    official code in the mean (see the tests).
+    """
+    height, width = out.shape[:2]
+    shrinks = min(part.shape[0] / height, part.shape[1] / width) >= 1.5
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    cv2.resize(part, (width, height), dst=out, interpolation=method)

@@ -15,7 +15,7 @@ from hashtag2action.config import Config
 from hashtag2action.data.clip_set import Clip
 from hashtag2action.data.frames import FrameReader
 from hashtag2action.data.loader import Sampling
-from hashtag2action.data.transforms import spatial_crops
+from hashtag2action.data.transforms import Edit, crop_boxes
 from hashtag2action.video.sampling import segment_times, view_times
 
 
@@ -39,7 +39,7 @@ class Views(Config):
 def clip_views(
     clip: Clip, reader: FrameReader, sampling: Sampling, views: Views, size_px: int
 ) -> UInt8[Tensor, "v 3 t h w"]:
-    """Make all views of a clip; its file is opened once.
+    """Make all views of a clip; it is decoded once, and what views share is made once.
 
     Returns:
         Temporal views are slowest, crops run within each.
@@ -47,8 +47,18 @@ def clip_views(
     Raises:
         VideoError: The file cannot be read.
     """
-    times = views.times(reader.span_s(clip), sampling)
-    frames = reader.at(clip, times.reshape(-1))
-    crops = spatial_crops(frames, size_px, views.num_spatial_crops)
-    stacked = np.stack(crops).reshape(len(crops), *times.shape, size_px, size_px, 3)
-    return torch.from_numpy(stacked).transpose(0, 1).flatten(0, 1).permute(0, 4, 1, 2, 3)
+    with reader.open(clip) as opened:
+        times = views.times(opened.span_s, sampling)
+        num_crops, moments = views.num_spatial_crops, times.reshape(-1)
+        order = np.argsort(moments, kind="stable")
+        out = np.empty((num_crops, len(moments), size_px, size_px, 3), np.uint8)
+        edits: list[Edit] = []
+        for places, picture in opened.pictures(moments[order]):
+            height, width = picture.shape[:2]
+            edits = edits or [Edit(box) for box in crop_boxes(height, width, num_crops)]
+            first, *others = order[places.start : places.stop]
+            for edit, crop in zip(edits, out, strict=True):
+                edit.apply(picture, crop[first])
+                crop[others] = crop[first]
+    stacked = torch.from_numpy(out).unflatten(1, times.shape)
+    return stacked.transpose(0, 1).flatten(0, 1).permute(0, 4, 1, 2, 3)

@@ -1,6 +1,5 @@
-"""Videos kept as folders of numbered pictures."""
+"""Pictures in files of their own."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -10,34 +9,19 @@ from hashtag2action.errors import VideoError
 from hashtag2action.video.decode import scaled_size
 
 
-def read_pictures(
-    folder: Path, template: str, numbers: Sequence[int], short_side_px: int | None = None
-) -> np.ndarray:
-    """Read numbered pictures of a folder.
+def read_picture(file: Path, short_side_px: int | None = None) -> np.ndarray:
+    """Read a picture.
 
     Args:
-        folder: Where they lie.
-        template: Name with a place for the number, for example img_{:05}.jpg.
-        numbers: Which ones; one that comes again is read once.
+        file: Any format OpenCV reads.
         short_side_px: Scale so that the shorter side has this many pixels; None keeps the size.
 
     Returns:
-        uint8 (T, H, W, 3), RGB, all of the size of the first.
+        uint8 (H, W, 3), RGB.
 
     Raises:
-        VideoError: One is missing or no picture, or their sizes differ.
+        VideoError: It is missing, or no picture.
     """
-    read: dict[int, np.ndarray] = {}
-    for number in numbers:
-        if number not in read:
-            read[number] = _picture(folder / template.format(number), short_side_px)
-    sizes = {picture.shape for picture in read.values()}
-    if len(sizes) > 1:
-        raise VideoError(f"its pictures have {len(sizes)} different sizes")
-    return np.stack([read[number] for number in numbers])
-
-
-def _picture(file: Path, short_side_px: int | None) -> np.ndarray:
     try:
         content = np.frombuffer(file.read_bytes(), np.uint8)
     except OSError as error:
