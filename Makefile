@@ -25,7 +25,7 @@ help:
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable ".[train,pages,persons,detr,scenes,transnet,safety,mine,ray,onnx,huggingface,dev]"
+		--editable ".[train,tensorboard,wandb,pages,persons,detr,scenes,transnet,safety,mine,ray,onnx,huggingface,dev]"
 	@touch $@
 
 demo: $(STAMP)

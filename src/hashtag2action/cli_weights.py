@@ -1,6 +1,7 @@
 """Verbs that take weights: fetch, inspect, convert, predict, reconstruct. A part of `cli`."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -167,5 +168,7 @@ def needs_torch() -> None:
 
 
 def say(values: Any, text: str, as_json: bool) -> None:
-    """Print for a person or for a machine."""
+    """Print for a person or for a machine; of several processes of torchrun, the first does."""
+    if os.environ.get("RANK", "0") != "0":
+        return
     print(json.dumps(values, indent=1, default=str) if as_json else text)

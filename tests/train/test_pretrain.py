@@ -31,7 +31,8 @@ def test_run_folder_holds_all_a_report_needs(settings: Settings, tmp_path: Path)
     assert result["last_loss"] < result["first_loss"]
     assert read_card(tmp_path / "weights.safetensors").network == config.network
     pictures = sorted((tmp_path / "reconstructions").glob("*.png"))
-    assert len(pictures) == 4
+    assert len({path.name[:14] for path in pictures}) == 6
+    assert len(pictures) == 6 * 4
     assert np.asarray(cv2.imread(str(pictures[0]))).shape == (3 * 32, 8 * 32, 3)
     assert json.loads((tmp_path / "environment.json").read_text())["packages"]["torch"]
     assert ("decode", 8, 8) in told

@@ -23,5 +23,5 @@ def test_original_is_unchanged_and_seen_tokens_are_kept(tmp_path: Path) -> None:
     assert 0.2 < shown.mean() < 0.3
     assert np.array_equal(guess[shown], original[shown])
     assert not np.array_equal(guess[~shown], original[~shown])
-    write_strips(tmp_path, strips, num_columns=3)
-    assert cv2.imread(str(tmp_path / "clip-01.png")).shape == (96, 96, 3)
+    write_strips(tmp_path, strips, num_columns=3, prefix="last")
+    assert np.asarray(cv2.imread(str(tmp_path / "last-clip-01.png"))).shape == (96, 96, 3)

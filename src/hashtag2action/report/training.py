@@ -42,6 +42,9 @@ TITLES = {
     "val_loss": "Validation loss",
     "val_top1": "Validation top-1",
     "val_top5": "Validation top-5",
+    "fixed_loss": "Loss on fixed training clips",
+    "fixed_top1": "Top-1 on fixed training clips",
+    "knn_top1": "Top-1 of nearest neighbors",
     "val_mean_class_accuracy": "Validation mean class accuracy",
 }
 """Names of known quantities; others are shown under their own."""

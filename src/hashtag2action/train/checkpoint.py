@@ -19,6 +19,9 @@ from hashtag2action.errors import CheckpointError
 from hashtag2action.train.average import AverageWeights
 from hashtag2action.train.parallel import World, shared_as, whole_state
 
+BEST = "best.pt"
+"""Name of the best state."""
+
 
 @dataclass
 class TrainingState:
@@ -29,6 +32,8 @@ class TrainingState:
     average: AverageWeights | None = None
     unlogged: list[dict[str, float]] = field(default_factory=list)
     """Figures of the steps since the last line of metrics.jsonl."""
+    best: dict[str, float] = field(default_factory=dict)
+    """Value and step of the best state so far; empty without one."""
     world: World = field(default_factory=World)
 
     def gathered(self, step: int) -> dict[str, Any]:
@@ -42,6 +47,7 @@ class TrainingState:
         return {
             "step": step,
             "unlogged": self.unlogged,
+            "best": self.best,
             **whole_state(parts, keep=self.world.is_first),
         }
 
@@ -51,7 +57,8 @@ class TrainingState:
         _load_optimizer(self.optimizer, saved["optimizer"])
         if self.average is not None:
             self.average.load(saved["average"])
-        self.unlogged[:] = saved.get("unlogged", [])
+        self.unlogged[:] = saved["unlogged"]
+        self.best |= saved["best"]
         return int(saved["step"])
 
 
@@ -68,6 +75,14 @@ def save_checkpoint(folder: Path, step: int, state: TrainingState, keep: int) ->
         for old in list_checkpoints(folder)[:-keep]:
             old.unlink()
     return path
+
+
+def save_best(folder: Path, step: int, state: TrainingState) -> None:
+    """Write the state as the best one so far. All processes take part."""
+    saved = state.gathered(step)
+    if state.world.is_first:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_durably(saved, folder / BEST)
 
 
 def write_durably(saved: dict[str, Any], path: Path) -> None:
@@ -107,12 +122,16 @@ def resume(folder: Path, state: TrainingState) -> int:
         return 0
     path = paths[-1]
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        return state.restore(saved)
+        return state.restore(read_state(path))
     except (OSError, EOFError, RuntimeError, KeyError, ValueError, pickle.PickleError) as error:
         raise CheckpointError(
             f"{path}: does not fit this run ({error}). Remove it to go on from an earlier one"
         ) from error
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Read a saved state; its tensors stay on the disk until they are used."""
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
 
 
 def load_whole(model: nn.Module, saved: dict[str, Tensor]) -> None:

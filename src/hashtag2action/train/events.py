@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hashtag2action.data.frames import OnProgress
 from hashtag2action.logs import MetricWriter
-from hashtag2action.train.checkpoint import TrainingState, save_checkpoint
+from hashtag2action.train.checkpoint import TrainingState, save_best, save_checkpoint
 from hashtag2action.train.ledger import Ledger
 
 Line = dict[str, float | int]
@@ -34,13 +34,19 @@ class LogMetrics:
         self.every = every
         self.total_steps = total_steps
         self.last: Line = {}
+        self.last_step = 0
+        self.extras: Line = {}
+        """Figures for the next line, which is written without delay."""
 
     def __call__(self, num_steps: int) -> None:
         """Write if it is time."""
-        if num_steps % self.every and num_steps != self.total_steps:
+        is_time = num_steps % self.every == 0 or num_steps == self.total_steps
+        if not is_time and not self.extras:
             return
-        self.last = summary(self.ledger.settle())
+        self.last = summary(self.ledger.settle()) | self.extras
+        self.last_step = num_steps
         self.ledger.settled.clear()
+        self.extras = {}
         for sink in self.sinks:
             sink(num_steps, self.last)
 
@@ -64,13 +70,17 @@ def summary(steps: list[dict[str, float]]) -> Line:
 class SaveCheckpoints:
     """Save the state every so many steps, after its figures were seen to be finite.
 
+    The best state is kept beside the newest ones, if a figure says which it is.
+
     Args:
         folder: Where states go.
         state: What is saved.
         ledger: Has the figures of the steps.
+        log: Has the figures that say which state is the best.
         writer: The log, which must reach the disk before the state that follows it.
         every: Steps from state to state.
         keep: Newest states kept.
+        judge: Name of the figure that says which state is the best; None keeps none.
     """
 
     def __init__(
@@ -78,24 +88,45 @@ class SaveCheckpoints:
         folder: Path,
         state: TrainingState,
         ledger: Ledger,
+        log: LogMetrics,
         writer: MetricWriter | None,
         every: int,
         keep: int,
+        judge: str | None,
     ) -> None:
         self.folder = folder
         self.state = state
         self.ledger = ledger
+        self.log = log
         self.writer = writer
         self.every = every
         self.keep = keep
+        self.judge = judge
 
     def __call__(self, num_steps: int) -> None:
         """Save if it is time."""
+        is_best = self._is_best(num_steps)
+        if not is_best and num_steps % self.every:
+            return
+        self.ledger.settle()
+        if self.writer is not None:
+            self.writer.sync()
+        if is_best:
+            save_best(self.folder, num_steps, self.state)
         if num_steps % self.every == 0:
-            self.ledger.settle()
-            if self.writer is not None:
-                self.writer.sync()
             save_checkpoint(self.folder, num_steps, self.state, self.keep)
+
+    def _is_best(self, num_steps: int) -> bool:
+        """Tell whether the figure was measured after this step, and is better than ever before."""
+        if self.judge is None or self.log.last_step != num_steps or self.judge not in self.log.last:
+            return False
+        value = float(self.log.last[self.judge])
+        before = self.state.best.get("value")
+        falls = self.judge.endswith("loss")
+        if before is not None and (value >= before if falls else value <= before):
+            return False
+        self.state.best |= {"value": value, "step": float(num_steps)}
+        return True
 
 
 class ShowProgress:

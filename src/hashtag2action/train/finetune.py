@@ -17,10 +17,11 @@ from hashtag2action.evaluate.recognizer import read_card
 from hashtag2action.manifest import write_json
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.weights import load_pretrained_encoder
+from hashtag2action.train.input import TrainingData, open_data
 from hashtag2action.train.objective import Classification, Mixing
 from hashtag2action.train.optim import Optimization
 from hashtag2action.train.parallel import World, open_world
-from hashtag2action.train.run import Training, TrainingData, enter, open_batches, run
+from hashtag2action.train.run import Task, Training, enter, run
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,8 @@ def finetune(config: Finetune, out: Path, on_progress: OnProgress | None = None)
     """Fine-tune, or go on with an interrupted run in the same folder; a finished one is left.
 
     Writes config.yaml, environment.json, metrics.jsonl, checkpoints/, weights.safetensors and
-    result.json. The weights are those of the last step: nothing is selected on any split.
+    result.json. The weights are those of the last step. With clips held out or `watch.clips`,
+    weights_best.safetensors holds those that told them apart best, and result.json says so.
 
     Args:
         config: The recipe.
@@ -105,9 +107,11 @@ def _finetune(
         return finished
     config.runtime.start()
     trained_grid = _trained_grid(config)
-    batches, num_dropped = open_batches(config, on_progress)
-    batches.source.labels()
-    classes = batches.source.class_names
+    data = open_data(
+        config.data, config.watch, config.network, config.optimization, config.seed, on_progress
+    )
+    data.batches.source.labels()
+    classes = data.batches.source.class_names
     rules, repeats = config.regularization, config.optimization.repeated_augmentation
     torch.manual_seed(config.seed)
     model = config.network.build_recognizer(
@@ -117,20 +121,17 @@ def _finetune(
         report = load_pretrained_encoder(model, config.init)
         log.info("%d tensors from %s, fresh: %s", len(report.loaded), config.init, report.fresh)
     model.to(config.runtime.device)
-    result = run(
-        config,
-        model,
+    task = Task(
         Classification(len(classes), rules.label_smoothing, rules, repeats, config.seed),
-        batches,
-        out,
-        world,
-        on_progress,
+        Classification(len(classes), 0.0, Mixing(mixup_alpha=0), 1, config.seed),
+        figure="top1",
         class_names=classes,
         trained_grid=trained_grid,
         indivisible=rules.clips_per_mix if rules.mixup_alpha > 0 else 1,
     )
+    result = run(config, model, task, data, out, world, on_progress)
     if world.is_first:
-        result |= {"num_dropped": num_dropped, "seconds": time.perf_counter() - begun}
+        result |= {"seconds": time.perf_counter() - begun}
         write_json(out / "result.json", result)
     world.wait()
     return result

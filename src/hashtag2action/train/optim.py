@@ -53,6 +53,13 @@ class Optimization(Config):
         repeats = self.repeated_augmentation if self.lr_counts == "samples" else 1
         return self.clips_per_step * repeats
 
+    @property
+    def rule(self) -> str:
+        """Say how the peak of the learning rate comes about."""
+        counted = self.counted_clips
+        peak = scaled_lr(self.base_lr, counted)
+        return f"peak lr {peak:.4g} = base_lr {self.base_lr:g} * {counted} {self.lr_counts} / 256"
+
     def schedule(self, num_clips: int) -> Schedule:
         """Return the learning rates over the whole run.
 

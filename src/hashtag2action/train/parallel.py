@@ -136,6 +136,16 @@ class Spread:
             self.network.set_requires_gradient_sync(is_last)
         return nullcontext()
 
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Have the parameters outside blocks whole, for calls of parts of the network."""
+        if isinstance(self.network, FSDPModule):
+            self.network.unshard()
+            yield
+            self.network.reshard()
+        else:
+            yield
+
 
 def blocks_of(network: nn.Module) -> list[Block]:
     """List the transformer blocks: the units of sharding, recomputing and compiling."""

@@ -5,19 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from hashtag2action.data.frames import OnProgress
-from hashtag2action.data.loader import ClipBatches
-from hashtag2action.data.transforms import CenterCrop
+from hashtag2action.data.loader import Batch
 from hashtag2action.manifest import write_json
-from hashtag2action.models.weights import load_weights
+from hashtag2action.models.videomae import VideoMAE
+from hashtag2action.train.input import open_data
 from hashtag2action.train.objective import MaskedReconstruction, Masking
 from hashtag2action.train.parallel import World, open_world
 from hashtag2action.train.reconstruct import reconstruct, write_strips
-from hashtag2action.train.run import Training, enter, open_batches, run
+from hashtag2action.train.run import Task, Training, enter, run
 
 NUM_RECONSTRUCTIONS = 4
-"""Clips drawn at the end; chosen: enough to judge by eye."""
+"""Clips drawn at each look; chosen: enough to judge by eye."""
 
 
 class Pretrain(Training):
@@ -60,33 +61,23 @@ def _pretrain(
     config.runtime.start()
     torch.manual_seed(config.seed)
     model = config.network.build_pretraining().to(config.runtime.device)
-    batches, num_dropped = open_batches(config, on_progress)
+    data = open_data(
+        config.data, config.watch, config.network, config.optimization, config.seed, on_progress
+    )
     shape = model.grid, model.patch_size, model.tubelet_size
     objective = MaskedReconstruction(config.masking, *shape, config.seed)
-    result = run(config, model, objective, batches, out, world, on_progress)
+
+    def draw(network: nn.Module, batch: Batch, name: str) -> None:
+        assert isinstance(network, VideoMAE), "only the pre-training form reconstructs"
+        clips = batch.clips[:NUM_RECONSTRUCTIONS]
+        strips = reconstruct(network, clips, config.masking, config.runtime, config.seed)
+        if world.is_first:
+            write_strips(out / "reconstructions", strips, num_columns=8, prefix=name)
+
+    task = Task(objective, objective, figure="loss", draw=draw)
+    result = run(config, model, task, data, out, world, on_progress)
     if world.is_first:
-        _draw(config, batches, out)
-        result |= {"num_dropped": num_dropped, "seconds": time.perf_counter() - begun}
+        result |= {"seconds": time.perf_counter() - begun}
         write_json(out / "result.json", result)
     world.wait()
     return result
-
-
-def _draw(config: Pretrain, batches: ClipBatches, out: Path) -> None:
-    model = config.network.build_pretraining()
-    load_weights(model, out / "weights.safetensors")
-    model.to(config.runtime.device)
-    plan = batches.plan.model_copy(
-        update={"clips_per_step": min(NUM_RECONSTRUCTIONS, batches.plan.num_clips)}
-    )
-    shown = ClipBatches(
-        batches.source,
-        plan,
-        batches.reader,
-        batches.sampling,
-        CenterCrop(),
-        batches.size_px,
-        skip_unreadable=batches.skip_unreadable,
-    )
-    strips = reconstruct(model, shown[0].clips, config.masking, config.runtime, config.seed)
-    write_strips(out / "reconstructions", strips, num_columns=8)

@@ -107,10 +107,12 @@ def reconstruct_video(
     return float(np.abs(guess - original)[hidden].mean() / 255)
 
 
-def write_strips(folder: Path, strips: UInt8[np.ndarray, "b 3 t h w 3"], num_columns: int) -> None:
+def write_strips(
+    folder: Path, strips: UInt8[np.ndarray, "b 3 t h w 3"], num_columns: int, prefix: str
+) -> None:
     """Write one PNG per clip: three rows, and columns evenly spread over time."""
     for number, strip in enumerate(strips):
-        write_strip(folder / f"clip-{number:02d}.png", strip, num_columns)
+        write_strip(folder / f"{prefix}-clip-{number:02d}.png", strip, num_columns)
 
 
 def write_strip(path: Path, strip: UInt8[np.ndarray, "3 t h w 3"], num_columns: int) -> None:

@@ -1,26 +1,29 @@
-"""What pre-training and fine-tuning share: settings, the data, and one run of the loop."""
+"""What pre-training and fine-tuning share: settings, and one run of the loop."""
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
 from torch import Tensor, nn
 
 from hashtag2action.config import Config
-from hashtag2action.data.clips import ClipSource
-from hashtag2action.data.frames import DecodeOnDemand, Decoding, FrameReader, OnProgress
-from hashtag2action.data.loader import BatchPlan, ClipBatches, Sampling, iterate, readable_clips
-from hashtag2action.data.transforms import Augmentation, MultiScaleCrop
+from hashtag2action.data.frames import OnProgress
+from hashtag2action.data.loader import Batch, iterate
+from hashtag2action.errors import ConfigError
 from hashtag2action.evaluate.recognizer import Card, Network
 from hashtag2action.logs import MetricWriter, begin_run, finished_result, read_metrics
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.variants import variant
 from hashtag2action.models.weights import save_tensors
 from hashtag2action.train.average import AverageWeights
-from hashtag2action.train.checkpoint import TrainingState, resume
+from hashtag2action.train.checkpoint import BEST, TrainingState, read_state, resume
 from hashtag2action.train.events import LogMetrics, SaveCheckpoints, ShowProgress
+from hashtag2action.train.input import Data, TrainingData
 from hashtag2action.train.ledger import Ledger
+from hashtag2action.train.loggers import open_loggers
 from hashtag2action.train.loop import Event, Recipe, fit
 from hashtag2action.train.objective import Objective
 from hashtag2action.train.optim import Optimization, make_optimizer
@@ -32,25 +35,9 @@ from hashtag2action.train.parallel import (
     whole_state,
 )
 from hashtag2action.train.runtime import Runtime
+from hashtag2action.train.watch import Looking, Watch, Watcher, fixed_batches
 
 log = logging.getLogger(__name__)
-
-
-class TrainingData(Config):
-    """Which clips are learned from, and how they become samples."""
-
-    clips: ClipSource
-    """Where the clips are."""
-    decoding: Decoding = DecodeOnDemand()
-    """Decode on demand, or once into memory."""
-    sampling: Literal["dense", "segments"] = "dense"
-    """Dense: a fixed stride from a random place. Segments: one frame of each equal part."""
-    stride_s: float = Field(4 / 30, gt=0)
-    """Seconds from frame to frame. Source: VideoMAE V2, every fourth frame, of 30 a second."""
-    augmentation: Augmentation = MultiScaleCrop()
-    """What happens to the pixels."""
-    unreadable: Literal["fail", "skip"] = "fail"
-    """A clip that cannot be read ends the run with its path, or is left out and counted."""
 
 
 class Training(Config):
@@ -62,45 +49,12 @@ class Training(Config):
     """Clips."""
     optimization: Optimization = Optimization()
     """How long and how fast it learns."""
+    watch: Watch = Watch()
+    """What is looked at meanwhile."""
     seed: int = 0
     """Seed of weights, order, augmentation and masks."""
     runtime: Runtime = Runtime()
     """Device, precision, logging; changes no result beyond rounding."""
-
-
-def open_batches(config: Training, on_progress: OnProgress | None) -> tuple[ClipBatches, int]:
-    """List the clips, decode them if they are kept in memory, and make what makes batches.
-
-    Returns:
-        The batches of any step, and how many clips were dropped as unreadable.
-    """
-    data, optimization = config.data, config.optimization
-    skip = data.unreadable == "skip"
-    reader = FrameReader(data.decoding)
-    clips, num_dropped = readable_clips(
-        data.clips.read(), reader, skip_unreadable=skip, on_progress=on_progress
-    )
-    log.info(
-        "%d clips, %d dropped as unreadable, %.0f MB of frames in memory",
-        len(clips.clips),
-        num_dropped,
-        reader.size_bytes / 1e6,
-    )
-    batches = ClipBatches(
-        clips,
-        BatchPlan(
-            num_clips=len(clips.clips),
-            clips_per_step=optimization.clips_per_step,
-            seed=config.seed,
-        ),
-        reader,
-        Sampling(kind=data.sampling, num_frames=config.network.num_frames, stride_s=data.stride_s),
-        data.augmentation,
-        config.network.size_px,
-        repeated_augmentation=optimization.repeated_augmentation,
-        skip_unreadable=skip,
-    )
-    return batches, num_dropped
 
 
 def enter(out: Path, config: Training, world: World) -> dict[str, Any] | None:
@@ -118,39 +72,52 @@ def enter(out: Path, config: Training, world: World) -> dict[str, Any] | None:
     return finished_result(out)
 
 
+@dataclass(frozen=True)
+class Task:
+    """What is learned, as far as the objectives differ."""
+
+    objective: Objective
+    """The loss."""
+    judge: Objective
+    """The loss without chance, for looks."""
+    figure: str
+    """Which figure of a look tells the best state: top1 or loss."""
+    class_names: tuple[str, ...] = ()
+    """Classes in label order."""
+    trained_grid: Grid | None = None
+    """Token grid the positions were made for; None is the recipe's own."""
+    indivisible: int = 1
+    """Clips that must stay together in one pass."""
+    draw: Callable[[nn.Module, Batch, str], None] | None = None
+    """Draws what the network makes of clips, under a name."""
+
+
 def run(
     config: Training,
     model: nn.Module,
-    objective: Objective,
-    batches: ClipBatches,
+    task: Task,
+    data: Data,
     out: Path,
     world: World,
     on_progress: OnProgress | None,
-    *,
-    class_names: tuple[str, ...] = (),
-    trained_grid: Grid | None = None,
-    indivisible: int = 1,
 ) -> dict[str, Any]:
     """Train from the newest state in the folder, or from the start, to the end; write weights.
 
     Args:
         config: The recipe.
         model: The network, on its device; it comes back trained, spread as the runtime says.
-        objective: The loss.
-        batches: The data.
+        task: What is learned.
+        data: The clips.
         out: Folder of the run.
         world: The processes.
         on_progress: Told how far it is.
-        class_names: Classes in label order.
-        trained_grid: Token grid the positions were made for; None is the recipe's own.
-        indivisible: Clips that must stay together in one pass.
 
     Returns:
-        Steps, first and last logged loss, peak learning rate, mean samples per second.
+        Steps, first and last logged loss, learning rate, best state, mean samples per second.
     """
     runtime, optimization = config.runtime, config.optimization
-    schedule = optimization.schedule(len(batches.clips))
-    passes = world.passes(optimization.clips_per_step, runtime.clips_per_pass, indivisible)
+    schedule = optimization.schedule(len(data.batches.clips))
+    passes = world.passes(optimization.clips_per_step, runtime.clips_per_pass, task.indivisible)
     if runtime.recompute:
         recompute_blocks(model)
     if runtime.compile:
@@ -158,55 +125,50 @@ def run(
     spread = Spread(model, world, runtime.parallel, runtime.device)
     state = _state(config, spread)
     first_step = resume(out / "checkpoints", state)
-    counted = optimization.counted_clips
-    log.info(
-        "steps %d to %d; peak learning rate %.4g = base_lr %g * %d %s per step / 256",
-        first_step,
-        schedule.total_steps,
-        schedule.peak_lr,
-        optimization.base_lr,
-        counted,
-        optimization.lr_counts,
-    )
+    log.info("steps %d to %d; %s", first_step, schedule.total_steps, optimization.rule)
     ledger = Ledger(world, state.unlogged)
-    events = _events(config, state, ledger, out, first_step, schedule.total_steps, on_progress)
+    events = _events(config, task, data, spread, state, ledger, out, first_step, on_progress)
     recipe = Recipe(schedule, optimization.max_grad_norm, runtime, config.seed, len(passes))
-    steps = iterate(batches, first_step, schedule.total_steps, runtime.num_workers, passes)
-    fit(
-        spread,
-        objective,
-        steps,
-        state.optimizer,
-        recipe,
-        ledger,
-        first_step,
-        events,
-        state.average,
-    )
-    card = Card(config.network, class_names, batches.sampling, trained_grid or config.network.grid)
-    result = {
-        "weights": _write_weights(out / "weights.safetensors", model.state_dict(), card, world)
-    }
-    if state.average is not None:
-        path = out / "weights_average.safetensors"
-        result["average"] = _write_weights(path, state.average.weights, card, world)
+    steps = iterate(data.batches, first_step, schedule.total_steps, runtime.num_workers, passes)
+    optimizer, average = state.optimizer, state.average
+    fit(spread, task.objective, steps, optimizer, recipe, ledger, first_step, events, average)
+    grid = task.trained_grid or config.network.grid
+    card = Card(config.network, task.class_names, data.batches.sampling, grid)
+    result = _write_all_weights(out, state, card)
+    if state.best:
+        result |= {
+            "best_step": int(state.best["step"]),
+            f"best_val_{task.figure}": state.best["value"],
+            "selected_on_test_clips": data.watched.is_test,
+        }
+    if not world.is_first:
+        return result
     lines = read_metrics(out / "metrics.jsonl")
     return result | {
         "num_steps": schedule.total_steps,
         "peak_lr": schedule.peak_lr,
+        "lr_rule": optimization.rule,
         "first_loss": lines[0]["loss"],
         "last_loss": lines[-1]["loss"],
         "clips_per_s": sum(line["clips_per_s"] for line in lines) / len(lines),
-        "num_clips": len(batches.clips),
+        "num_clips": len(data.batches.clips),
         "num_unreadable": sum(line["num_unreadable"] for line in lines),
+        "num_dropped": data.num_dropped,
     }
 
 
-def _write_weights(path: Path, weights: dict[str, Tensor], card: Card, world: World) -> str:
-    tensors = whole_state(weights, keep=world.is_first)
-    if world.is_first:
-        save_tensors(tensors, path, card.metadata())
-    return path.name
+def _write_all_weights(out: Path, state: TrainingState, card: Card) -> dict[str, Any]:
+    """Write the last weights, their running mean and the best ones, as far as there are any."""
+    found: dict[str, dict[str, Tensor]] = {"weights": state.model.state_dict()}
+    if state.average is not None:
+        found["weights_average"] = state.average.weights
+    if state.best:
+        found["weights_best"] = read_state(out / "checkpoints" / BEST)["model"]
+    for name, weights in found.items():
+        tensors = whole_state(weights, keep=state.world.is_first)
+        if state.world.is_first:
+            save_tensors(tensors, out / f"{name}.safetensors", card.metadata())
+    return {name: f"{name}.safetensors" for name in found}
 
 
 def _state(config: Training, spread: Spread) -> TrainingState:
@@ -223,28 +185,62 @@ def _state(config: Training, spread: Spread) -> TrainingState:
 
 def _events(
     config: Training,
+    task: Task,
+    data: Data,
+    spread: Spread,
     state: TrainingState,
     ledger: Ledger,
     out: Path,
     first_step: int,
-    total_steps: int,
     on_progress: OnProgress | None,
 ) -> list[Event]:
     runtime = config.runtime
-    is_first = state.world.is_first
-    writer = MetricWriter(out / "metrics.jsonl", first_step) if is_first else None
-    sinks = [] if writer is None else [writer.write]
+    total_steps = config.optimization.schedule(len(data.batches.clips)).total_steps
+    writer = MetricWriter(out / "metrics.jsonl", first_step) if state.world.is_first else None
+    sinks = [] if writer is None else [writer.write, *open_loggers(runtime, out, config)]
     logged = LogMetrics(ledger, sinks, runtime.log_every_steps, total_steps)
+    events: list[Event] = []
+    if config.watch.num_times:
+        events.append(_watcher(config, task, data, spread, logged, total_steps))
+    has_best = data.is_new and config.watch.num_times > 0
     saved = SaveCheckpoints(
         out / "checkpoints",
         state,
         ledger,
+        logged,
         writer,
         runtime.checkpoint_every_steps,
         runtime.num_checkpoints,
+        judge=f"val_{task.figure}" if has_best else None,
     )
-    events: list[Event] = [logged, saved]
-    if on_progress is not None and is_first:
+    events += [logged, saved]
+    if on_progress is not None and state.world.is_first:
         label = type(config).__name__.lower()
         events.append(ShowProgress(on_progress, label, first_step, total_steps, logged))
     return events
+
+
+def _watcher(
+    config: Training, task: Task, data: Data, spread: Spread, logged: LogMetrics, total_steps: int
+) -> Watcher:
+    source = data.batches
+    batches = fixed_batches(
+        data.watched, source.reader, source.sampling, source.size_px, config.watch
+    )
+    names = data.watched.class_names
+    if task.class_names and names != task.class_names:
+        raise ConfigError(
+            f"watch.clips: other classes ({len(names)}) than data.clips ({len(task.class_names)})"
+        )
+    prefix = "val_" if data.is_new else "fixed_"
+    looking = Looking(task.judge, batches, config.runtime, len(names), prefix)
+    draw = None
+    if task.draw is not None:
+        draw = partial(_draw_step, task.draw, spread.network, batches[0])
+    return Watcher(spread, looking, config.watch.steps(total_steps), logged, draw)
+
+
+def _draw_step(
+    draw: Callable[[nn.Module, Batch, str], None], model: nn.Module, batch: Batch, num_steps: int
+) -> None:
+    draw(model, batch, f"step-{num_steps:09d}")

@@ -30,3 +30,9 @@ class Runtime(Compute):
     """Steps from one saved state to the next."""
     num_checkpoints: Annotated[int, Field(gt=0)] = 2
     """Newest states kept."""
+    tensorboard: bool = False
+    """Also write the lines as TensorBoard events; needs the extra [tensorboard]."""
+    wandb: Literal["off", "offline", "online"] = "off"
+    """Also log the lines to Weights & Biases; needs the extra [wandb]."""
+    wandb_project: str = "hashtag2action"
+    """Project they are logged to."""

@@ -1,0 +1,53 @@
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hashtag2action.errors import MissingExtraError
+from hashtag2action.logs import read_metrics
+from hashtag2action.train.loggers import open_loggers
+from hashtag2action.train.pretrain import Pretrain, pretrain
+from hashtag2action.train.runtime import Runtime
+
+Settings = Callable[..., dict[str, Any]]
+
+
+def test_tensorboard_shows_the_lines(settings: Settings, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    values = settings(masking={"mask_ratio": 0.75}, watch={"num_times": 0})
+    values["optimization"] |= {"epochs": 1}
+    values["runtime"] |= {"tensorboard": True}
+    pretrain(Pretrain(**values), tmp_path)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    shown = [(event.step, event.value) for event in events.Scalars("loss")]
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    assert shown == [(line["step"], pytest.approx(line["loss"])) for line in lines]
+
+
+def test_weights_and_biases_logs_without_a_network(tmp_path: Path) -> None:
+    runtime = Runtime(wandb="offline")
+    (sink,) = open_loggers(runtime, tmp_path, runtime)
+    sink(1, {"loss": 0.5})
+    import wandb
+
+    wandb.finish()
+    (file,) = tmp_path.rglob("*.wandb")
+    assert b"loss" in file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("package", "settings"),
+    [("tensorboard", {"tensorboard": True}), ("wandb", {"wandb": "online"})],
+)
+def test_what_is_not_installed_is_named(
+    package: str, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    runtime = Runtime(**settings)
+    with pytest.raises(MissingExtraError, match=rf"hashtag2action\[{package}\]"):
+        open_loggers(runtime, tmp_path, runtime)
