@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -87,36 +88,55 @@ def curve(folder: Path) -> list[tuple[float, float]]:
     return [(line["loss"], line["grad_norm"]) for line in read_metrics(folder / "metrics.jsonl")]
 
 
-def test_one_process_ddp_and_fsdp2_give_the_same_losses(settings: Settings, tmp_path: Path) -> None:
+def taken_over(source: Path, out: Path) -> Path:
+    """Make a folder that another run was interrupted in, after its second step."""
+    out.mkdir(parents=True)
+    for name in ("config.yaml", "metrics.jsonl"):
+        shutil.copy(source / name, out / name)
+    shutil.copytree(source / "checkpoints", out / "checkpoints")
+    return out
+
+
+def same_curves(one: Path, other: Path) -> None:
+    first, second = curve(one), curve(other)
+    assert len(first) == len(second) == 3
+    for (loss, norm), (other_loss, other_norm) in zip(first, second, strict=True):
+        assert other_loss == pytest.approx(loss, rel=TOLERANCE), other
+        assert other_norm == pytest.approx(norm, rel=1e-4), other
+
+
+def test_one_process_ddp_and_fsdp2_give_the_same_losses_and_go_on_from_each_other(
+    settings: Settings, tmp_path: Path
+) -> None:
     ways = {
         "ddp": {"parallel": "ddp", "clips_per_pass": 2},
         "fsdp2": {"parallel": "fsdp2", "clips_per_pass": 2, "recompute": True},
     }
-    both = recipes(settings)
-    spread(
-        [
-            {"kind": kind, "recipe": with_runtime(recipe, **way), "out": tmp_path / kind / name}
-            for kind, recipe in both.items()
-            for name, way in ways.items()
-        ],
-        tmp_path,
+    both, alone = recipes(settings), tmp_path / "alone"
+    pretrain(Pretrain(**both["pretrain"]), alone / "pretrain")
+    finetune(Finetune(**both["finetune"]), alone / "finetune")
+    runs = [
+        {"kind": kind, "recipe": with_runtime(recipe, **way), "out": tmp_path / name / kind}
+        for kind, recipe in both.items()
+        for name, way in ways.items()
+    ]
+    runs += [
+        run | {"out": taken_over(alone / run["kind"], tmp_path / f"{name}_goes_on" / run["kind"])}
+        for run, name in ((runs[1], "fsdp2"), (runs[2], "ddp"))
+    ]
+    spread(runs, tmp_path)
+    runs.append(
+        {"out": taken_over(tmp_path / "fsdp2" / "pretrain", tmp_path / "one_goes_on" / "pretrain")}
     )
-    pretrain(Pretrain(**both["pretrain"]), tmp_path / "pretrain" / "alone")
-    finetune(Finetune(**both["finetune"]), tmp_path / "finetune" / "alone")
-    for kind in both:
-        alone = curve(tmp_path / kind / "alone")
-        averages, _ = load_safetensors(tmp_path / kind / "alone" / "weights_average.safetensors")
-        for name in ways:
-            shared = curve(tmp_path / kind / name)
-            assert len(shared) == len(alone) == 3
-            for (loss, norm), (other, other_norm) in zip(alone, shared, strict=True):
-                assert other == pytest.approx(loss, rel=TOLERANCE), (kind, name)
-                assert other_norm == pytest.approx(norm, rel=1e-4), (kind, name)
-            path = tmp_path / kind / name / "weights_average.safetensors"
-            theirs, _ = load_safetensors(path)
-            assert theirs.keys() == averages.keys()
-            for tensor, value in averages.items():
-                torch.testing.assert_close(theirs[tensor], value, rtol=1e-3, atol=1e-5)
+    pretrain(Pretrain(**both["pretrain"]), runs[-1]["out"])
+    for run in runs:
+        out = run["out"]
+        same_curves(alone / out.name, out)
+        weights, _ = load_safetensors(alone / out.name / "weights_average.safetensors")
+        theirs, _ = load_safetensors(out / "weights_average.safetensors")
+        assert theirs.keys() == weights.keys()
+        for tensor, value in weights.items():
+            torch.testing.assert_close(theirs[tensor], value, rtol=1e-3, atol=1e-5)
 
 
 def test_clips_are_shared_out_evenly_and_groups_stay_together() -> None:
