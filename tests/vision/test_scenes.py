@@ -26,9 +26,11 @@ def scene(seed: int, count: int, drift_px: float = 0.0, walker_px: float = 0.3) 
     return frames
 
 
-def find(frames: list[np.ndarray], detector: AdaptiveScenes | None = None) -> list[Transition]:
+def find(
+    frames: list[np.ndarray], detector: AdaptiveScenes | None = None, least_jump: float = 0.0
+) -> list[Transition]:
     rng = np.random.default_rng(0)
-    signals = SceneSignals()
+    signals = SceneSignals(least_jump)
     for frame in frames:
         luma = (frame + rng.normal(0, 2, frame.shape)).clip(0, 255).astype(np.uint8)
         gray = np.full((32, 18), 128, np.uint8)
@@ -99,3 +101,26 @@ def test_of_two_cuts_too_close_the_stronger_stays():
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_the_shortest_videos_are_one_scene(count: int):
     assert starts(find(scene(1, count))) == [(0, "start")]
+
+
+def test_changes_that_are_not_followed_alter_nothing():
+    detector = AdaptiveScenes()
+    least_jump = detector.open()().least_jump
+    frames = scene(1, 40, drift_px=1.0) + scene(2, 30) + scene(3, 12) + scene(4, 30, drift_px=1.0)
+    for number in range(50, 53):
+        frames[number] = frames[number] * 0.3 + 180
+    dark = [20 + frame * 0.3 for frame in frames]
+    for some in (frames, dark):
+        every = find(some, detector)
+        assert len(every) >= 3
+        assert find(some, detector, least_jump) == every
+
+
+def test_next_to_no_frame_of_a_scene_is_followed():
+    signals = SceneSignals(AdaptiveScenes().open()().least_jump)
+    gray = np.full((32, 18), 128, np.uint8)
+    for frame in scene(1, 40) + scene(2, 40):
+        luma = frame.clip(0, 255).astype(np.uint8)
+        signals.add(luma, (gray, gray), float(luma.std()))
+    followed = [number for number, row in enumerate(signals.changes) if np.isfinite(row[1])]
+    assert followed == list(range(40, 46))

@@ -104,7 +104,7 @@ class Watch:
         self._meters = meters
         self._step = max(1, min(walk.info.width_px, walk.info.height_px) // SMALL_SIDE_PX)
         self._times_s: list[float] = []
-        self._signals = SceneSignals()
+        self._signals = SceneSignals(scenes.least_jump)
 
     def run(self) -> None:
         """Look at every picture, to the end."""

@@ -49,12 +49,18 @@ class Transition:
 class SceneSignals:
     """What scene detection keeps of each frame of one video."""
 
+    least_jump: float = 0.0
+    """Changes from one frame to the next below this are not followed any further; see
+    `SceneFinder.least_jump`."""
     changes: list[list[float]] = field(default_factory=list)
-    """Mean absolute change from the frames 1, 2, ... before: luma, and a quarter of each chroma."""
+    """Mean absolute change from the frames 1, 2, ... before: luma, and a quarter of each chroma;
+    infinite where no such frame is or nobody asks."""
     contrasts: list[float] = field(default_factory=list)
     """Standard deviation of luma."""
     tiny: list[np.ndarray] = field(default_factory=list)
     """Luma averaged to 16 x 16, uint8."""
+    _followed: int = 0
+    """Frames for which the last jump is still to be followed."""
     _recent: deque[np.ndarray] = field(default_factory=lambda: deque(maxlen=NUM_LAGS))
 
     def add(self, luma: np.ndarray, chroma: tuple[np.ndarray, np.ndarray], contrast: float) -> None:
@@ -67,8 +73,14 @@ class SceneSignals:
         """
         small = np.concatenate([luma.ravel(), chroma[0].ravel(), chroma[1].ravel()])
         scale = 1 / luma.size
-        row = [cv2.norm(small, past, cv2.NORM_L1) * scale for past in self._recent]
-        self.changes.append(row + [np.inf] * (NUM_LAGS - len(row)))
+        row = [np.inf] * NUM_LAGS
+        for lag, past in enumerate(self._recent):
+            row[lag] = cv2.norm(small, past, cv2.NORM_L1) * scale
+            if lag == 0:
+                self._followed = NUM_LAGS if row[0] >= self.least_jump else self._followed - 1
+            if self._followed <= 0:
+                break
+        self.changes.append(row)
         self._recent.appendleft(small)
         self.contrasts.append(contrast)
         self.tiny.append(cv2.resize(luma, (TINY_PX, TINY_PX), interpolation=cv2.INTER_AREA))
@@ -83,6 +95,10 @@ class SceneSignals:
 
 class SceneFinder(ABC):
     """Finds the scenes of one video while its pictures go by."""
+
+    least_jump: float = 0.0
+    """Least change between neighbors, gray levels, that could be a cut: six lags cost six times
+    one, and next to no frame needs them."""
 
     def add(self, frame: TimedFrame) -> None:
         """Take the next picture, if the signals all detectors share are not enough."""
@@ -168,6 +184,8 @@ class AdaptiveScenes(Config):
 class _AdaptiveFinder(SceneFinder):
     def __init__(self, settings: AdaptiveScenes) -> None:
         self._settings = settings
+        # A jump counts by at most as much more in the darkest picture.
+        self.least_jump = settings.cut_threshold * _LEAST_CONTRAST / _NORMAL_CONTRAST
 
     def find(self, signals: SceneSignals, times_s: np.ndarray) -> list[Transition]:
         return self._settings.find(signals, times_s)
