@@ -106,3 +106,12 @@ def test_a_sliver_of_a_picture_is_not_judged(tmp_path: Path):
     sliver = [np.full((2, 1200, 3), 40, np.uint8)] * 40
     (row,) = analyze(film(tmp_path / "a.mp4", sliver))
     assert row["camera_motion"] is row["sharpness"] is None
+
+
+def test_waiting_for_company_alters_no_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    frames = walk(pan(1, 60, 1.8, inner_px=240), 2) + pan(2, 75, 0.3)
+    together = analyze(film(tmp_path / "a.mp4", frames))
+    monkeypatch.setattr("hashtag2action.curate.picture_meter._MOST_HELD_BYTES", 1)
+    one_by_one = analyze(film(tmp_path / "a.mp4", frames))
+    assert len(together) == 2
+    assert one_by_one == together

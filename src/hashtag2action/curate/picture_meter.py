@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ _NUM_PICTURES = 3  # chosen: text that stays for two steps was put there
 _STEP_S = 0.45  # chosen: somebody who stands still for half a second does so for longer
 _PHOTO_LEFTOVER = 0.12  # chosen: persons of real footage leave 0.14 or more, slides 0.13 or less
 _MARK_CAMERA = 0.02  # shorter sides a second; chosen: two pixels from picture to picture
+_MOST_HELD_BYTES = 2**23  # chosen: ten pictures of 576x1024
 _PHOTO_SUBJECT = 0.15  # shorter sides a second; chosen: what the flow of a slide errs by at most
 
 
@@ -65,6 +66,20 @@ class _Step:
     is_photo: bool
 
 
+@dataclass(frozen=True)
+class _Waiting:
+    """A picture that waits to be looked at."""
+
+    what: Literal["look", "pair", "step"]
+    time_s: float
+    picture: np.ndarray
+    """Upright luma, `MIDDLE_SIDE_PX` on its shorter side."""
+    whole: np.ndarray | None = None
+    """The same at full size, a view of the decoder's memory; only for a look."""
+    is_first: bool = False
+    """Whether it is the first of a scene."""
+
+
 class PictureMeter(Meter):
     """What sampled pictures show.
 
@@ -76,12 +91,16 @@ class PictureMeter(Meter):
     def __init__(self, rotation_deg: int, samples_per_s: float) -> None:
         self._rotation_deg = rotation_deg
         self._pace = Pace(1 / samples_per_s, _FIRST_S)
+        self._looked_s = 0.0
+        self._waits_for_pair = False
+        self._waits_for_step = False
+        self._is_first = True
+        self._waiting: list[_Waiting] = []
+        self._held_bytes = 0
         self._pictures: deque[np.ndarray] = deque(maxlen=_NUM_PICTURES)
         self._profiles: deque[Profiles] = deque(maxlen=_NUM_PICTURES)
         self._strokes: deque[Strokes] = deque(maxlen=_NUM_PICTURES)
         self._last_s = 0.0
-        self._waits_for_pair = False
-        self._waits_for_step = False
         self._crop = WHOLE
         self._looks: list[_Look] = []
         self._pairs: list[_Pair] = []
@@ -90,43 +109,29 @@ class PictureMeter(Meter):
     def add(self, sight: Sight) -> None:
         """Take the next picture."""
         if sight.is_abrupt:
-            self._forget()
+            self._is_first = True
+            self._waits_for_pair = self._waits_for_step = False
         # Half a millisecond of slack, as in `Pace`.
-        since_s = sight.time_s - self._last_s + 5e-4
-        if self._waits_for_pair and since_s >= _PAIR_S:
-            self._pair(sight)
-        elif self._waits_for_step and since_s >= _STEP_S:
-            self._step(sight)
-        if self._pace.is_due(sight.time_s, is_abrupt=sight.is_abrupt):
-            self._look(sight)
-
-    def _forget(self) -> None:
-        self._pictures.clear()
-        self._profiles.clear()
-        self._strokes.clear()
-        self._waits_for_pair = self._waits_for_step = False
-
-    def _pair(self, sight: Sight) -> None:
-        self._waits_for_pair = False
-        before, after = self._small_pair(sight)
-        split = split_motion(before, after)
-        scale = FLOW_SIDE_PX * (sight.time_s - self._last_s)
-        subject = split.subject_px / scale
-        self._pairs.append(_Pair(self._last_s, sight.time_s, split.camera_px / scale, subject))
-        # Where somebody moves at once there is no need to wait for it.
-        self._waits_for_step = subject <= _PHOTO_SUBJECT
-        if not self._waits_for_step:
-            self._steps.append(_Step(self._last_s, sight.time_s, is_photo=False))
-
-    def _step(self, sight: Sight) -> None:
-        self._waits_for_step = False
-        is_photo = leftover(*self._small_pair(sight)) <= _PHOTO_LEFTOVER
-        self._steps.append(_Step(self._last_s, sight.time_s, is_photo))
-
-    def _small_pair(self, sight: Sight) -> tuple[np.ndarray, np.ndarray]:
-        """Return the last picture looked at and this one, inside the bars, small."""
-        _, picture = self._seen(sight)
-        return _small(self._crop.cut(self._pictures[-1])), _small(self._crop.cut(picture))
+        since_s = sight.time_s - self._looked_s + 5e-4
+        is_pair = self._waits_for_pair and since_s >= _PAIR_S
+        is_step = not is_pair and self._waits_for_step and since_s >= _STEP_S
+        is_look = self._pace.is_due(sight.time_s, is_abrupt=sight.is_abrupt)
+        if not (is_pair or is_step or is_look):
+            return
+        whole, picture = self._seen(sight)
+        if is_pair:
+            self._waits_for_pair, self._waits_for_step = False, True
+            self._waiting.append(_Waiting("pair", sight.time_s, picture))
+        elif is_step:
+            self._waits_for_step = False
+            self._waiting.append(_Waiting("step", sight.time_s, picture))
+        if is_look and min(picture.shape) >= _LEAST_SIDE_PX:
+            self._waiting.append(_Waiting("look", sight.time_s, picture, whole, self._is_first))
+            self._looked_s, self._is_first = sight.time_s, False
+            self._waits_for_pair, self._waits_for_step = True, False
+            self._held_bytes += whole.nbytes
+            if self._held_bytes >= _MOST_HELD_BYTES:
+                self.finish()
 
     def _seen(self, sight: Sight) -> tuple[np.ndarray, np.ndarray]:
         whole = upright(sight.frame.luma(), self._rotation_deg)
@@ -136,10 +141,41 @@ class PictureMeter(Meter):
         # Between neighbors, not over areas: a tenth of the time, and edges stay edges.
         return whole, cv2.resize(whole, size, interpolation=cv2.INTER_LINEAR)
 
-    def _look(self, sight: Sight) -> None:
-        whole, picture = self._seen(sight)
-        if min(picture.shape) < _LEAST_SIDE_PX:
-            return
+    def finish(self) -> None:
+        """Look at the pictures that wait: between decodes each would take half as long again."""
+        is_step_due = False
+        for one in self._waiting:
+            if one.what == "pair":
+                is_step_due = self._pair(one)
+            elif one.what == "look":
+                self._look(one)
+            elif is_step_due:
+                is_photo = leftover(*self._small_pair(one)) <= _PHOTO_LEFTOVER
+                self._steps.append(_Step(self._last_s, one.time_s, is_photo))
+        self._waiting = []
+        self._held_bytes = 0
+
+    def _pair(self, one: _Waiting) -> bool:
+        """Measure what moved since the last look; returns whether to look for a photograph."""
+        split = split_motion(*self._small_pair(one))
+        scale = FLOW_SIDE_PX * (one.time_s - self._last_s)
+        subject = split.subject_px / scale
+        self._pairs.append(_Pair(self._last_s, one.time_s, split.camera_px / scale, subject))
+        # Where somebody moves at once there is no need to wait for it.
+        if subject > _PHOTO_SUBJECT:
+            self._steps.append(_Step(self._last_s, one.time_s, is_photo=False))
+        return subject <= _PHOTO_SUBJECT
+
+    def _small_pair(self, one: _Waiting) -> tuple[np.ndarray, np.ndarray]:
+        """Return the last picture looked at and this one, inside the bars, small."""
+        return _small(self._crop.cut(self._pictures[-1])), _small(self._crop.cut(one.picture))
+
+    def _look(self, one: _Waiting) -> None:
+        assert one.whole is not None, "a look is at a whole picture"
+        if one.is_first:
+            for recent in (self._pictures, self._profiles, self._strokes):
+                recent.clear()
+        picture = one.picture
         self._pictures.append(picture)
         self._profiles.append(profiles_of(picture))
         self._strokes.append(strokes_of(picture))
@@ -147,9 +183,8 @@ class PictureMeter(Meter):
         if len(self._pictures) > 1:
             crop = find_crop(tuple(self._pictures), tuple(self._profiles))
             self._crop = crop if min(crop.cut(picture).shape) >= _LEAST_SIDE_PX else WHOLE
-            self._looks.append(self._look_at(sight.time_s, whole, picture))
-        self._last_s = sight.time_s
-        self._waits_for_pair, self._waits_for_step = True, False
+            self._looks.append(self._look_at(one.time_s, one.whole, picture))
+        self._last_s = one.time_s
 
     def _look_at(self, time_s: float, whole: np.ndarray, picture: np.ndarray) -> _Look:
         inner = self._crop.cut(picture)
