@@ -1,11 +1,14 @@
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
+from av.video.frame import PictureType
 from tests.video.films import film, number_of, numbered_frames
 
 from hashtag2action.curate.export_clips import ExportClips, safe_name
@@ -39,6 +42,23 @@ def test_a_clip_holds_exactly_its_span(tmp_path: Path):
     numbers = np.array([number_of(frame) for frame in frames])
     assert np.abs(numbers - np.arange(10, 30)).max() < 0.9
     assert np.diff(numbers).min() > 0.4
+
+
+def test_three_of_four_frames_are_ones_nobody_refers_to(tmp_path: Path):
+    source = film(tmp_path / "a.mp4", numbered_frames(50, 128, 128), options={"crf": "10"})
+    found = {}
+    for stage in (ExportClips(), ExportClips(passable_frames=7), ExportClips(entropy="cabac")):
+        media = tmp_path / f"{stage.passable_frames}-{stage.entropy}"
+        row = export(stage, media, video_path=str(source), end_s=1.8)
+        with av.open(str(media / row["path"])) as container:
+            kinds = "".join(PictureType(frame.pict_type).name for frame in container.decode())
+        assert [place for place, kind in enumerate(kinds) if kind == "I"] == [0, 16, 32]
+        assert max(map(len, re.findall("B+", kinds))) == stage.passable_frames
+        found[media.name] = (kinds, (media / row["path"]).stat().st_size)
+    assert found["3-cavlc"][0].count("B") > 0.65 * 35
+    # The same pictures, packed otherwise.
+    assert found["3-cavlc"][0] == found["3-cabac"][0]
+    assert found["3-cavlc"][1] != found["3-cabac"][1]
 
 
 def test_spans_write_nothing(tmp_path: Path):

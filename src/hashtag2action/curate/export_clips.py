@@ -54,6 +54,13 @@ class ExportClips(Stage):
     gop: int = Field(default=16, ge=1)
     """Largest distance of key frames, in frames. Chosen: training decodes 16 frames from anywhere;
     on average 8 more are decoded on the way there."""
+    passable_frames: int = Field(default=3, ge=0, le=16)
+    """Frames between two that others refer to, always as many: training, which shows every fourth
+    frame, need not decode the other ones of them. 0 leaves the pattern to libx264. Chosen: a fifth
+    less to decode; 0.4 dB of 42 at equal size."""
+    entropy: Literal["cavlc", "cabac"] = "cavlc"
+    """How libx264 packs its numbers. Chosen: cavlc, a quarter less to decode for a tenth more
+    bytes."""
 
     faces: FaceBlur | None = None
     """How faces are covered in clips that are encoded anew; null leaves them as they are. The
@@ -118,8 +125,15 @@ class ExportClips(Stage):
             crf=self.crf,
             preset=self.preset,
             gop=self.gop,
+            x264=self._x264(),
             edit=edit,
         )
+
+    def _x264(self) -> dict[str, int]:
+        settings = {"cabac": int(self.entropy == "cabac")}
+        if self.passable_frames:
+            settings |= {"bframes": self.passable_frames, "b-adapt": 0, "b-pyramid": 0}
+        return settings
 
 
 def _covering(settings: FaceBlur) -> Edit:

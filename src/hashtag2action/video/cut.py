@@ -1,6 +1,6 @@
 """A span of a video into a small file of its own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,6 +30,7 @@ def cut_clip(
     crf: int,
     preset: str,
     gop: int,
+    x264: Mapping[str, int] | None = None,
     edit: Edit | None = None,
 ) -> int:
     """Encode a span as an upright H.264 mp4 of even size and constant rate, without sound.
@@ -46,6 +47,7 @@ def cut_clip(
         crf: Constant rate factor of libx264.
         preset: Speed of libx264.
         gop: Largest distance of key frames, in frames.
+        x264: Further settings of libx264 by their names in its own list.
         edit: Changes the pictures on their way; None writes them as they are.
 
     Returns:
@@ -66,7 +68,7 @@ def cut_clip(
         return _pictures(shown_at(source, times), short_side_px)
 
     frames = edit(pictures, float(rate)) if edit else pictures()
-    write_video(target, frames, rate, crf=crf, preset=preset, gop=gop)
+    write_video(target, frames, rate, crf=crf, preset=preset, gop=gop, x264=x264)
     return num_frames
 
 

@@ -114,8 +114,9 @@ def to_rgb(
     """
     width, height = size or (frame.width, frame.height)
     scaler = scaler or VideoReformatter()
-    rgb = scaler.reformat(frame, width, height, "rgb24", interpolation="AREA").to_ndarray()
-    return np.ascontiguousarray(np.rot90(rgb, rotation_of(frame) // 90))
+    # One thread: its own choice waits for cores that other work of the pool has.
+    rgb = scaler.reformat(frame, width, height, "rgb24", interpolation="AREA", threads=1)
+    return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), rotation_of(frame) // 90))
 
 
 def scaled_size(width: int, height: int, short_side_px: int | None) -> tuple[int, int]:

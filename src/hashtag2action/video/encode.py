@@ -1,6 +1,6 @@
 """Frames into a file: one way to write an mp4, used by everything that makes videos."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,6 +25,7 @@ def write_video(
     crf: int = 23,
     preset: str = "veryfast",
     gop: int | None = None,
+    x264: Mapping[str, int] | None = None,
 ) -> None:
     """Encode RGB frames as H.264 in an mp4, beside the target first and renamed when complete.
 
@@ -35,13 +36,14 @@ def write_video(
         crf: Constant rate factor of libx264, 0 (lossless) to 51.
         preset: Speed of libx264, `ultrafast` to `veryslow`.
         gop: Largest distance between key frames, in frames; None leaves it to libx264.
+        x264: Further settings of libx264 by their names in its own list.
 
     Raises:
         VideoError: There are no frames, or their sizes are odd or differ, or they are not uint8.
     """
     beside = path.with_name(f"{path.stem}.part{path.suffix}")
     try:
-        _encode(beside, frames, Fraction(frame_rate), _options(crf, preset, gop))
+        _encode(beside, frames, Fraction(frame_rate), _options(crf, preset, gop), x264 or {})
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -55,7 +57,11 @@ def _options(crf: int, preset: str, gop: int | None) -> dict[str, str]:
 
 
 def _encode(
-    path: Path, frames: Iterable[np.ndarray], frame_rate: Fraction, options: dict[str, str]
+    path: Path,
+    frames: Iterable[np.ndarray],
+    frame_rate: Fraction,
+    options: dict[str, str],
+    x264: Mapping[str, int],
 ) -> None:
     iterator = iter(frames)
     first = next(iterator, None)
@@ -63,7 +69,10 @@ def _encode(
         raise VideoError(f"{path.name}: there are no frames to write")
     _check(first, first.shape)
     if first.shape[1] < _MBTREE_WIDTH_PX:
-        options = options | {"x264-params": "mbtree=0"}
+        x264 = {**x264, "mbtree": 0}
+    if x264:
+        said = ":".join(f"{name}={value}" for name, value in x264.items())
+        options = options | {"x264-params": said}
     # One thread: the bytes do not depend on the number of cores, and pools bring their own cores.
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=frame_rate, options=options)

@@ -184,7 +184,8 @@ class RgbReader:
         if self._size is None:
             self._size = scaled_size(frame.width, frame.height, self._short_side_px)
         width, height = self._size
-        rgb = self._scaler.reformat(frame, width, height, "rgb24", interpolation="AREA")
+        # One thread: loaders have a process for each core.
+        rgb = self._scaler.reformat(frame, width, height, "rgb24", interpolation="AREA", threads=1)
         plane = rgb.planes[0]
         strides = (plane.line_size, 3, 1)
         array = np.ndarray((height, width, 3), np.uint8, buffer=plane, strides=strides)  # pyright: ignore
@@ -242,4 +243,6 @@ def _seconds(stream: av.VideoStream, stamps: np.ndarray) -> np.ndarray:
 
 
 def _time_s(stream: av.VideoStream, stamp: int) -> float:
-    return float(_seconds(stream, np.array(stamp)))
+    base = stream.time_base
+    assert base is not None, "a demuxed stream has a time base"
+    return (stamp - (stream.start_time or 0)) * base.numerator / base.denominator
