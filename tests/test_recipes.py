@@ -15,6 +15,7 @@ NEEDED = {
     "curate/folder.yaml": ["source.folder=videos"],
     "curate/url_list.yaml": ["source.urls=urls.csv"],
     "evaluate/ucf101.yaml": ["weights=weights.safetensors", *UCF101],
+    "features/folder.yaml": ["weights=weights.safetensors", "data.clips.folder=videos"],
     "finetune/ucf101_micro.yaml": ["init=null", *UCF101],
     "finetune/ucf101_vit_b.yaml": ["init=weights.safetensors", *UCF101],
     "mine/archive.yaml": ["source.posts=posts.jsonl"],
@@ -24,6 +25,10 @@ NEEDED = {
     "pretrain/ucf101_micro.yaml": UCF101,
     "pretrain/vit_b.yaml": ["data.clips.run=curation"],
     "pretrain/vit_g.yaml": ["data.clips.run=curation"],
+    "probe/ucf101.yaml": [
+        "weights=weights.safetensors",
+        *(word.replace("data", part, 1) for part in ("train", "test") for word in UCF101),
+    ],
 }
 
 

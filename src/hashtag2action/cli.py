@@ -1,5 +1,5 @@
 """The command `h2a`: parses, calls, prints, sets the exit code. Imported by nobody.
-Verbs about weights: `cli_weights`.
+Verbs about weights: `cli_weights`; about training: `cli_training`.
 
 Exit codes: 0 done, 1 a figure fell short or our own fault, 2 wrong usage or recipe, 3 wrong data,
 4 a worker or part failed. `H2A_DEBUG=1` shows tracebacks.
@@ -8,23 +8,22 @@ Exit codes: 0 done, 1 a figure fell short or our own fault, 2 wrong usage or rec
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 import yaml
 
-from hashtag2action import __version__, cli_weights
+from hashtag2action import __version__, cli_training, cli_weights
+from hashtag2action.cli_training import DryRun, Json, Out, Overrides, Recipe
+from hashtag2action.cli_training import load_recipe as _load
 from hashtag2action.cli_weights import needs_torch as _needs_torch
 from hashtag2action.cli_weights import say as _say
-from hashtag2action.config import Config, load
 from hashtag2action.errors import ConfigError, Hashtag2ActionError
 from hashtag2action.manifest import Manifest, stage_folders
 from hashtag2action.terminal import ProgressLine, render_table
-
-AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 app = typer.Typer(
     help="From hashtags to an action recognizer, with no labelling.",
@@ -35,17 +34,6 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_weights.app, name="weights")
-
-Recipe = Annotated[Path, typer.Argument(help="A YAML recipe; see recipes/.", show_default=False)]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[SECTION.FIELD=VALUE]...", help="Laid over the recipe.", show_default=False
-    ),
-]
-Out = Annotated[Path, typer.Option("--out", help="Folder of this run.", show_default=False)]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved recipe and stop.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 @app.command()
@@ -101,54 +89,11 @@ def curate(
     _say({"stages": receipts}, _funnel(receipts), as_json)
 
 
-@app.command()
-def pretrain(
-    recipe: Recipe,
-    out: Out,
-    overrides: Overrides = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Pre-train a video transformer on clips, without labels."""
-    _needs_torch()
-    from hashtag2action.train.pretrain import Pretrain as PretrainConfig
-    from hashtag2action.train.pretrain import pretrain as run
-
-    _train(PretrainConfig, run, recipe, out, overrides, dry_run, as_json)
-
-
-@app.command()
-def finetune(
-    recipe: Recipe,
-    out: Out,
-    overrides: Overrides = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Fine-tune a classifier on labelled clips."""
-    _needs_torch()
-    from hashtag2action.train.finetune import Finetune as FinetuneConfig
-    from hashtag2action.train.finetune import finetune as run
-
-    _train(FinetuneConfig, run, recipe, out, overrides, dry_run, as_json)
-
-
-@app.command()
-def evaluate(
-    recipe: Recipe,
-    out: Out,
-    overrides: Overrides = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Evaluate a classifier on labelled clips, over several views of each."""
-    _needs_torch()
-    from hashtag2action.evaluate.evaluate import Evaluate as EvaluateConfig
-    from hashtag2action.evaluate.evaluate import evaluate as run
-
-    _train(EvaluateConfig, run, recipe, out, overrides, dry_run, as_json)
-
-
+app.command()(cli_training.pretrain)
+app.command()(cli_training.finetune)
+app.command()(cli_training.evaluate)
+app.command()(cli_training.features)
+app.command()(cli_training.probe)
 app.command()(cli_weights.predict)
 app.command()(cli_weights.reconstruct)
 
@@ -334,36 +279,6 @@ def main() -> None:
         if end.code == 130:
             print("h2a: stopped; run the same command again to go on", file=sys.stderr)
         raise
-
-
-def _load(
-    kind: type[AnyConfig], recipe: Path, overrides: Sequence[str] | None, dry_run: bool
-) -> AnyConfig:
-    config = load(kind, recipe, overrides or [])
-    if dry_run:
-        print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip())
-        raise typer.Exit(0)
-    return config
-
-
-def _train(
-    kind: type[AnyConfig],
-    run: Callable[..., dict[str, Any]],
-    recipe: Path,
-    out: Path,
-    overrides: Sequence[str] | None,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    config = _load(kind, recipe, overrides, dry_run)
-    with ProgressLine() as progress:
-        figures = run(config, out, progress)
-    shown = {name: value for name, value in figures.items() if isinstance(value, (int, float, str))}
-    rows = [
-        [name, f"{value:.4g}" if isinstance(value, float) else str(value)]
-        for name, value in shown.items()
-    ]
-    _say(figures, render_table(str(out), ["figure", "value"], rows), as_json)
 
 
 def _rewrite_pages(stale: Sequence[Path]) -> list[Path]:

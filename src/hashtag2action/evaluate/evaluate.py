@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
@@ -87,7 +87,8 @@ def evaluate(config: Evaluate, out: Path, on_progress: OnProgress | None = None)
         "num_unreadable": len(clips.clips) - len(read),
         "num_views": probabilities.shape[1],
     }
-    pq.write_table(_predictions(read, probabilities, card.class_names), out / "predictions.parquet")
+    ids = [clip.clip_id for clip in read]
+    write_predictions(out / "predictions.parquet", ids, labels, probabilities, card.class_names)
     metrics["seconds"] = time.perf_counter() - begun
     write_json(out / "metrics.json", metrics)
     return metrics
@@ -145,17 +146,23 @@ def _few(names: tuple[str, ...]) -> str:
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
-def _predictions(
-    clips: list[Clip], probabilities: Float[np.ndarray, "n v k"], class_names: tuple[str, ...]
-) -> pa.Table:
+def write_predictions(
+    path: Path,
+    clip_ids: list[str],
+    labels: Int[np.ndarray, " n"],
+    probabilities: Float[np.ndarray, "n v k"],
+    class_names: tuple[str, ...],
+) -> None:
+    """Write one row per clip, its id a path, with the probabilities of every view."""
     mean = probabilities.mean(axis=1)
     guesses = mean.argmax(axis=1)
-    return pa.table(
+    table = pa.table(
         {
-            "clip_id": [clip.clip_id for clip in clips],
-            "label": [class_names[clip.label] for clip in clips if clip.label is not None],
+            "clip_id": clip_ids,
+            "label": [class_names[label] for label in labels],
             "guess": [class_names[guess] for guess in guesses],
             "probability": mean.max(axis=1),
             "view_probabilities": probabilities.tolist(),
         }
     )
+    pq.write_table(table, path)

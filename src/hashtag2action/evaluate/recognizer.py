@@ -45,6 +45,11 @@ class Network(Config):
         side = self.size_px // patch
         return Grid(self.num_frames // TUBELET_SIZE, side, side)
 
+    @property
+    def embed_dim(self) -> int:
+        """Width of a token, and number of features of a clip."""
+        return variant(self.variant).embed_dim
+
     def build_pretraining(self) -> VideoMAE:
         """Build the pre-training form, initialized.
 
