@@ -2,13 +2,13 @@ import pytest
 import torch
 
 from hashtag2action.data.loader import Batch
+from hashtag2action.data.mixing import Mixing
 from hashtag2action.evaluate.recognizer import Network
 from hashtag2action.models.target import masked_targets
 from hashtag2action.train.objective import (
     Classification,
     MaskedReconstruction,
     Masking,
-    Mixing,
     hidden_errors,
 )
 
@@ -26,7 +26,8 @@ def reconstruction(seed: int = 3) -> MaskedReconstruction:
 
 
 def classification(smoothing: float, mixup: float, seed: int = 0) -> Classification:
-    return Classification(2, smoothing, Mixing(mixup_alpha=mixup), 1, seed)
+    mixing = Mixing(mixup_alpha=mixup, cutmix_alpha=1.0 if mixup else 0)
+    return Classification(2, smoothing, mixing, 1, seed)
 
 
 def portion(batch: Batch, first: int, end: int) -> Batch:

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 
 from hashtag2action.data.frames import OnProgress
+from hashtag2action.data.mixing import Mixing
 from hashtag2action.data.transforms import Augmentation, RandomResizedCrop
 from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.evaluate.recognizer import read_card
@@ -18,7 +19,7 @@ from hashtag2action.manifest import write_json
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.weights import load_pretrained_encoder
 from hashtag2action.train.input import TrainingData, open_data
-from hashtag2action.train.objective import Classification, Mixing
+from hashtag2action.train.objective import Classification
 from hashtag2action.train.optim import Optimization
 from hashtag2action.train.parallel import World, open_world
 from hashtag2action.train.run import Task, Training, enter, run
@@ -127,7 +128,7 @@ def _finetune(
         figure="top1",
         class_names=classes,
         trained_grid=trained_grid,
-        indivisible=rules.clips_per_mix if rules.mixup_alpha > 0 else 1,
+        indivisible=rules.clips_per_mix if rules.is_on else 1,
     )
     result = run(config, model, task, data, out, world, on_progress)
     if world.is_first:

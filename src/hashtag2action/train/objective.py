@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from hashtag2action.config import Config
 from hashtag2action.data.loader import Batch
+from hashtag2action.data.mixing import Mixing
 from hashtag2action.models.masking import MaskPair, masks_of
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.target import masked_targets
@@ -99,17 +100,6 @@ def hidden_errors(
     return (per_token * hidden.to(per_token.dtype)).sum()
 
 
-class Mixing(Config):
-    """Training on mixtures of clips, with labels mixed alike."""
-
-    mixup_alpha: Annotated[float, Field(ge=0)] = 0.8
-    """Parameter of the Beta distribution of mixing two clips; 0 mixes none. Source: VideoMAE V2."""
-    clips_per_mix: Annotated[int, Field(gt=0)] = 2
-    """Neighbors that are mixed with each other, first with last, all their samples in the same
-    way. They stay in one process, so the result does not depend on the number of processes.
-    Chosen: the least; the official code mixes the clips of one GPU."""
-
-
 class Classification:
     """Tell the class of a clip: cross entropy, with smoothed labels and perhaps mixed clips.
 
@@ -120,7 +110,7 @@ class Classification:
         repeated_augmentation: Samples of each clip.
         seed: Seed of the mixing.
 
-    Source: mixup (arXiv 1710.09412), one share for a group of clips as VideoMAE V2.
+    Source: VideoMAE V2, official code: its smoothed labels of mixtures.
     """
 
     def __init__(
@@ -140,7 +130,7 @@ class Classification:
     def __call__(self, model: nn.Module, batch: Batch) -> Outcome:
         """Sum the cross entropies, and count the samples whose class is guessed right."""
         clips, wanted = batch.clips, F.one_hot(batch.labels, self.num_classes).float()
-        if self.mixing.mixup_alpha > 0 and batch.numbers:
+        if self.mixing.is_on and batch.numbers:
             clips, wanted = self._mixed(batch, wanted)
         logits = model(clips).float()
         loss = F.cross_entropy(
@@ -154,18 +144,11 @@ class Classification:
         groups: dict[int, list[int]] = {}
         for place, number in enumerate(batch.numbers):
             groups.setdefault(number // self.samples_per_mix, []).append(place)
-        partners = [other for places in groups.values() for other in reversed(places)]
-        alpha = self.mixing.mixup_alpha
-        shares = torch.tensor(
-            [
-                share
-                for group, places in groups.items()
-                for share in [draw(self.seed, MIXING, batch.step, group).beta(alpha, alpha)]
-                * len(places)
-            ],
-            dtype=torch.float32,
-            device=wanted.device,
-        )
-        clips = batch.clips.float()
-        mixed = clips.lerp(clips[partners], shares.view(-1, 1, 1, 1, 1))
-        return mixed.round().to(torch.uint8), wanted.lerp(wanted[partners], shares.view(-1, 1))
+        clips, labels = torch.empty_like(batch.clips), torch.empty_like(wanted)
+        height, width = clips.shape[-2:]
+        for group, places in groups.items():
+            mix = self.mixing.draw(height, width, draw(self.seed, MIXING, batch.step, group))
+            own = slice(places[0], places[-1] + 1)
+            clips[own] = mix.blend(batch.clips[own], batch.clips[own].flip(0))
+            labels[own] = wanted[own].flip(0).lerp(wanted[own], mix.kept)
+        return clips, labels
