@@ -60,4 +60,6 @@ bench-model: $(STAMP)
 	$(BIN)/python -m benchmarks.model --out runs/bench-model --shared ../shared
 
 bench-training: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable ".[bench]"
 	$(BIN)/python -m benchmarks.training --out runs/bench-training --shared ../shared

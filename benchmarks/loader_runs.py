@@ -83,9 +83,7 @@ class TorchcodecReader(FrameReader):
 
     @contextmanager
     def open(self, clip: Clip) -> Iterator[OpenClip]:
-        from torchcodec.decoders import (  # pyright: ignore[reportMissingImports]
-            VideoDecoder,
-        )
+        from torchcodec.decoders import VideoDecoder  # pyright: ignore
 
         video = VideoDecoder(
             str(clip.path),
@@ -94,6 +92,7 @@ class TorchcodecReader(FrameReader):
             dimension_order="NHWC",
         )
         rate, count = video.metadata.average_fps, len(video)
+        assert rate is not None, "an mp4 says its rate"
 
         def get(times_s: np.ndarray) -> np.ndarray:
             return video.get_frames_at(numbers_at(times_s, rate, count).tolist()).data.numpy()

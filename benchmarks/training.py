@@ -7,9 +7,10 @@ bar and `ok` or `short`; exits 1 if a figure falls short.
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
-from benchmarks import resume
+from benchmarks import loader, resume
 from benchmarks.figures import Part, run
 
 
@@ -21,8 +22,7 @@ def main() -> int:
 
 def parts(shared: Path) -> list[Part]:
     """Return the parts, in the order they are measured."""
-    del shared  # no part needs real data yet
-    return [("resume", resume.measure)]
+    return [("loader", partial(loader.measure, shared)), ("resume", resume.measure)]
 
 
 if __name__ == "__main__":
