@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks import loader, resume
+from benchmarks import loader, resume, training_exactness
 from benchmarks.figures import Part, run
 
 
@@ -22,7 +22,11 @@ def main() -> int:
 
 def parts(shared: Path) -> list[Part]:
     """Return the parts, in the order they are measured."""
-    return [("loader", partial(loader.measure, shared)), ("resume", resume.measure)]
+    return [
+        ("exactness", training_exactness.measure),
+        ("loader", partial(loader.measure, shared)),
+        ("resume", resume.measure),
+    ]
 
 
 if __name__ == "__main__":

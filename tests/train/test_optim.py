@@ -1,5 +1,12 @@
+from typing import Literal
+
 import pytest
 import torch
+from benchmarks.training_exactness import (
+    TOLERANCE,
+    layer_decay_difference,
+    optimizer_difference,
+)
 
 from hashtag2action.evaluate.recognizer import Network
 from hashtag2action.train.optim import Optimization, layer_of, make_optimizer, set_lr
@@ -34,14 +41,23 @@ def test_deeper_layers_learn_faster() -> None:
     assert rates["patch_embed.proj.bias"] == pytest.approx(2.0 * 0.75**9)
 
 
+def test_steps_are_those_of_the_formulas() -> None:
+    assert optimizer_difference() <= TOLERANCE
+
+
+def test_groups_of_the_large_networks_are_those_of_the_formula() -> None:
+    assert layer_decay_difference() <= TOLERANCE
+
+
 def test_two_digit_blocks_are_not_mistaken() -> None:
     assert layer_of("blocks.11.attn.qkv.weight", 12) == 12
 
 
 @pytest.mark.parametrize(("counts", "peak"), [("clips", 1e-3), ("samples", 4e-3)])
-def test_what_counts_as_a_clip_is_said(counts: str, peak: float) -> None:
+def test_what_counts_as_a_clip_is_said(counts: Literal["clips", "samples"], peak: float) -> None:
     settings = Optimization(clips_per_step=256, repeated_augmentation=4, lr_counts=counts)
     assert settings.schedule(1000).peak_lr == pytest.approx(peak)
+    assert f"{peak:g} = base_lr 0.001 * {peak * 256e3:.0f} {counts} / 256" in settings.rule
 
 
 def test_epochs_become_steps_whatever_the_size_of_the_set() -> None:

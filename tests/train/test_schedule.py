@@ -1,6 +1,7 @@
 import math
 
 import pytest
+from benchmarks.training_exactness import TOLERANCE, schedule_difference
 
 from hashtag2action.train.schedule import Schedule, scaled_lr
 
@@ -26,6 +27,10 @@ def test_rate_falls_from_peak_to_final_after_warm_up() -> None:
     assert schedule.at(55) == pytest.approx(0.55)
     assert schedule.at(99) == pytest.approx(0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * 89 / 90)))
     assert schedule.at(1000) == pytest.approx(0.1)
+
+
+def test_every_rate_is_that_of_the_closed_form() -> None:
+    assert schedule_difference() <= TOLERANCE
 
 
 def test_without_warm_up_the_first_step_has_the_peak() -> None:
