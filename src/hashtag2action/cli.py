@@ -1,5 +1,5 @@
 """The command `h2a`: parses, calls, prints, sets the exit code. Imported by nobody.
-Verbs about weights: `cli_weights`; about training: `cli_training`.
+Verbs about weights: `cli_weights`; about training: `cli_training`; about data sets: `cli_data`.
 
 Exit codes: 0 done, 1 a figure fell short or our own fault, 2 wrong usage or recipe, 3 wrong data,
 4 a worker or part failed. `H2A_DEBUG=1` shows tracebacks.
@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from hashtag2action import __version__, cli_training, cli_weights
+from hashtag2action import __version__, cli_data, cli_training, cli_weights
 from hashtag2action.cli_training import DryRun, Json, Out, Overrides, Recipe
 from hashtag2action.cli_training import load_recipe as _load
 from hashtag2action.cli_weights import needs_torch as _needs_torch
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_weights.app, name="weights")
+app.add_typer(cli_data.app, name="data")
 
 
 @app.command()

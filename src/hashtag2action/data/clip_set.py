@@ -1,7 +1,7 @@
 """What a training run reads: clips with times, and labels where there are any."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -110,21 +110,32 @@ class ClipSet:
     is_test: bool = False
     """Whether these are the clips a benchmark's results are reported on."""
 
+    def given_labels(self) -> list[int | None]:
+        """Return the label of every clip; None where it has none."""
+        clips = self.clips
+        return clips.labels() if isinstance(clips, ClipTable) else [clip.label for clip in clips]
+
     def labels(self) -> list[int]:
         """Return the label of every clip.
 
         Raises:
             ConfigError: A clip has no label.
         """
-        clips = self.clips
-        given = clips.labels() if isinstance(clips, ClipTable) else [clip.label for clip in clips]
-        labels = [label for label in given if label is not None]
+        labels = [label for label in self.given_labels() if label is not None]
         if len(labels) < len(self.clips):
             raise ConfigError(
                 f"{len(self.clips) - len(labels)} of {len(self.clips)} clips have no label; "
                 "labelled clips come from a folder of classes, a list, a CSV or a benchmark"
             )
         return labels
+
+    def take(self, places: Sequence[int]) -> "ClipSet":
+        """Return the clips at some places, in that order."""
+        clips = self.clips
+        if isinstance(clips, ClipTable):
+            taken = clips.rows.take(pa.array(places, pa.int64()))
+            return replace(self, clips=ClipTable(taken, clips.make))
+        return replace(self, clips=tuple(clips[place] for place in places))
 
 
 def list_videos(folder: Path) -> list[Path]:

@@ -1,0 +1,102 @@
+"""Verbs that look at data sets of clips. A part of `cli`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hashtag2action.cli_weights import Json, say
+from hashtag2action.terminal import ProgressLine, render_table
+
+if TYPE_CHECKING:
+    from hashtag2action.data.check import Health
+
+app = typer.Typer(help="Data sets of clips.", no_args_is_help=True, rich_markup_mode=None)
+
+_MAX_LISTED = 20
+"""Broken or short clips, classes and sizes named to a person. Chosen: a page; --json has all."""
+
+
+@app.callback()
+def data() -> None:
+    """Data sets of clips."""
+
+
+@app.command("check")
+def check(
+    where: Annotated[
+        str,
+        typer.Argument(
+            metavar="LIST_OR_DIR",
+            help="A list file, a CSV, a folder of videos or classes, a curation, a data set in "
+            "shards (also an address), or a recipe with data.clips.",
+            show_default=False,
+        ),
+    ],
+    root: Annotated[
+        Path | None, typer.Option(help="Folder a list's paths start at; by default its own.")
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Of a list: 'path start total', 'path label' or 'path total label'."),
+    ] = None,
+    num: Annotated[
+        int | None, typer.Option(min=1, help="Decode as many, drawn at random; by default all.")
+    ] = None,
+    sample_s: Annotated[
+        float, typer.Option(min=0, help="Seconds of a sample; shorter clips are listed.")
+    ] = 16 * 4 / 30,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that decode.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Decode a data set, or some of it, and say what is broken, short, and how it is made.
+
+    Exit code 1 when something is broken.
+    """
+    from hashtag2action.data.check import check_clips
+    from hashtag2action.data.guess import origin_of
+
+    clips = origin_of(where, root, columns).read()
+    with ProgressLine(quiet=as_json) as progress:
+        health = check_clips(clips, num, sample_s, workers, progress)
+    say(asdict(health), _in_words(health, sample_s), as_json)
+    if health.broken:
+        raise typer.Exit(1)
+
+
+def _in_words(health: "Health", sample_s: float) -> str:
+    rows = [
+        ["clips", f"{health.num_clips:,}"],
+        ["decoded", f"{health.num_checked:,}"],
+        ["broken", str(len(health.broken))],
+        [f"shorter than {sample_s:.2f} s", str(len(health.short))],
+    ]
+    if health.num_missing:
+        rows.append(["listed, but missing", str(health.num_missing)])
+    rows += [[f"seconds, {name}", f"{value:,.2f}"] for name, value in health.durations_s.items()]
+    for name, counts in (
+        ("frames a second", health.frames_per_s),
+        ("size", health.sizes),
+        ("codec", health.codecs),
+    ):
+        rows += [[f"{name} {what}", str(count)] for what, count in _first(counts)]
+    if health.classes:
+        rows.append(["classes", str(len(health.classes))])
+        rows += [[f"class {name}", str(count)] for name, count in _first(health.classes)]
+        rows.append(["without a class", str(health.num_unlabeled)])
+    lines = [render_table("Clips", ["", ""], rows)]
+    for kind, listed in (("broken", health.broken), ("short", health.short)):
+        for item in listed[:_MAX_LISTED]:
+            why = item.get("problem") or f"{item['duration_s']:.2f} s"
+            lines.append(f"{kind}: {item['path']}: {why}")
+        if len(listed) > _MAX_LISTED:
+            lines.append(f"{kind}: and {len(listed) - _MAX_LISTED} more; --json lists all")
+    return "\n".join(lines)
+
+
+def _first(counts: dict[str, int]) -> list[tuple[str, int]]:
+    shown = list(counts.items())[:_MAX_LISTED]
+    if len(counts) > _MAX_LISTED:
+        shown.append(("(others)", sum(list(counts.values())[_MAX_LISTED:])))
+    return shown

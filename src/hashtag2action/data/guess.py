@@ -1,0 +1,80 @@
+"""What a path given on the command line holds: a recipe, a curation, shards, a folder or a list."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from hashtag2action.config import read_yaml
+from hashtag2action.data.clip_set import list_videos, read_lines
+from hashtag2action.data.clips import ClipSource, CsvClips, CuratedClips, FolderClips
+from hashtag2action.data.lists import ListClips
+from hashtag2action.data.shards import ShardClips
+from hashtag2action.errors import ConfigError
+
+_COLUMNS = ("path start total", "path label", "path total label")
+
+
+def origin_of(where: str, root: Path | None = None, columns: str | None = None) -> ClipSource:
+    """Say which origin of clips a path is.
+
+    Args:
+        where: A recipe with `data.clips`, the folder of a curation, of a data set in shards, of
+            classes or of videos, a list file, a CSV, or an address of shards.
+        root: Folder the paths of a list start at; None is the list's own.
+        columns: What a line of a list holds; None tells by the first line.
+
+    Raises:
+        ConfigError: Nothing is there, or it is none of these.
+    """
+    path = Path(where)
+    if "://" in where:
+        return ShardClips(folder=where)
+    if path.is_dir():
+        return _folder(path)
+    if not path.is_file():
+        raise ConfigError(f"{where}: there is no such list or folder")
+    if path.suffix in {".yaml", ".yml"}:
+        return _in_recipe(path)
+    lines = read_lines(path)
+    if not lines:
+        raise ConfigError(f"{path}: is empty")
+    if columns is None and "path" in lines[0].split(","):
+        return CsvClips(file=path, root=root)
+    columns = columns or _columns(path, lines[0])
+    if columns not in _COLUMNS:
+        raise ConfigError(f"columns {columns!r}: expected one of {', '.join(map(repr, _COLUMNS))}")
+    return ListClips(file=path, root=root, columns=columns)
+
+
+def _folder(path: Path) -> ClipSource:
+    if list(path.glob("[0-9][0-9]-export_clips")):
+        return CuratedClips(run=path)
+    if (path / "shards" / "index.parquet").exists():
+        return ShardClips(folder=str(path))
+    is_labeled = all(video.parent != path for video in list_videos(path))
+    return FolderClips(folder=path, labeled=is_labeled)
+
+
+def _columns(path: Path, line: str) -> Any:
+    numbers = [word.lstrip("-").isdigit() for word in line.split()[1:]]
+    if numbers[-2:] == [True, True]:
+        # A negative total is a video file; else both layouts of pictures look alike.
+        if line.rsplit(maxsplit=1)[-1].startswith("-"):
+            return _COLUMNS[0]
+        raise ConfigError(
+            f"{path}: lines end in two numbers; say which with --columns 'path start total' or "
+            "'path total label'"
+        )
+    return _COLUMNS[1]
+
+
+def _in_recipe(path: Path) -> ClipSource:
+    data = read_yaml(path).get("data")
+    clips = data.get("clips") if isinstance(data, dict) else None
+    if clips is None:
+        raise ConfigError(f"{path}: no data.clips in this recipe")
+    try:
+        return TypeAdapter(ClipSource).validate_python(clips)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: data.clips: {error}") from error
