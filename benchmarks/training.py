@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks import loader, resume, training_exactness
+from benchmarks import loader, resume, training_exactness, training_parallel
 from benchmarks.figures import Part, run
 
 
@@ -25,6 +25,7 @@ def parts(shared: Path) -> list[Part]:
     return [
         ("exactness", training_exactness.measure),
         ("loader", partial(loader.measure, shared)),
+        ("parallel", training_parallel.measure),
         ("resume", resume.measure),
     ]
 

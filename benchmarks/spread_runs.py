@@ -1,4 +1,4 @@
-"""One of several processes of trainings: python -m tests.train.spread_runs FILE.
+"""One of several processes of trainings: python -m benchmarks.spread_runs FILE.
 
 FILE lists runs as JSON: kind, recipe, folder and port. What torchrun would set is in the
 environment, but for the port, as every run opens a group of its own.
