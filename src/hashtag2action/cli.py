@@ -93,6 +93,7 @@ def curate(
 app.command()(cli_training.pretrain)
 app.command()(cli_training.finetune)
 app.command()(cli_training.evaluate)
+app.command()(cli_data.splits)
 app.command()(cli_training.features)
 app.command()(cli_training.probe)
 app.command()(cli_weights.predict)

@@ -1,4 +1,4 @@
-"""Verbs that look at data sets of clips. A part of `cli`."""
+"""Verbs that look at data sets of clips and their splits. A part of `cli`."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Data sets of clips.", no_args_is_help=True, rich_markup_mode=None)
 
+NUM_SPLITS = 3
+"""Official splits of UCF101 and of HMDB51."""
 _MAX_LISTED = 20
 """Broken or short clips, classes and sizes named to a person. Chosen: a page; --json has all."""
 
@@ -63,6 +65,28 @@ def check(
     say(asdict(health), _in_words(health, sample_s), as_json)
     if health.broken:
         raise typer.Exit(1)
+
+
+def splits(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="An evaluation of each split.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Average evaluations over the official splits of UCF101 or HMDB51."""
+    from hashtag2action.evaluate.splits import over_splits
+
+    found = over_splits(folders)
+    rows = [
+        [name, *(f"{value:.4f}" for value in values), f"{found.means[name]:.4f}"]
+        for name, values in found.values.items()
+    ]
+    header = ["", *(f"split {split}" for split in found.splits), "mean"]
+    lines = [render_table("Over splits", header, rows)]
+    if len(found.splits) < NUM_SPLITS:
+        lines.append(f"a mean over {len(found.splits)} of the {NUM_SPLITS} splits only")
+    lines += [f"selection: {said}" for said in dict.fromkeys(found.selections)]
+    say(asdict(found), "\n".join(lines), as_json)
 
 
 def _in_words(health: "Health", sample_s: float) -> str:

@@ -1,3 +1,4 @@
+import csv
 import json
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import torch
 
 from hashtag2action.data.loader import Sampling
 from hashtag2action.errors import CheckpointError, ConfigError, VideoError
-from hashtag2action.evaluate.evaluate import Evaluate, evaluate
+from hashtag2action.evaluate.evaluate import Evaluate, evaluate, selection
 from hashtag2action.evaluate.recognizer import Card, Network, load_recognizer, save_network
+from hashtag2action.manifest import write_json
 from hashtag2action.models.weights import save_safetensors
 from hashtag2action.video.encode import write_video
 
@@ -63,6 +65,29 @@ def test_figures_and_predictions_agree(clips: Path, tmp_path: Path) -> None:
     assert np.allclose(views.sum(axis=2), 1, atol=1e-5)
     assert np.allclose(views.mean(axis=1).max(axis=1), [row["probability"] for row in rows])
     assert np.sum(found["confusion_matrix"]) == found["num_clips"] == 4
+    with (tmp_path / "out" / "classes.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [(row["class"], row["num_clips"]) for row in table] == [("a", "2"), ("b", "2")]
+    assert [float(row["accuracy"]) for row in table] == list(found["class_accuracy"].values())
+    for place, row in enumerate(table):
+        assert int(row["num_mistaken"]) == found["confusion_matrix"][place][1 - place]
+    assert sum(item["num_clips"] for item in found["calibration"]["bins"]) == 4
+    assert found["selection"].startswith("unknown")
+
+
+@pytest.mark.parametrize(
+    ("name", "on_test", "said"),
+    [
+        ("weights", True, "none: the last weights"),
+        ("weights_best", True, "by TEST CLIPS"),
+        ("weights_best", False, "by clips that are no test clips"),
+    ],
+)
+def test_result_says_by_which_clips_weights_were_chosen(
+    tmp_path: Path, name: str, on_test: bool, said: str
+) -> None:
+    write_json(tmp_path / "result.json", {"selected_on_test_clips": on_test})
+    assert selection(tmp_path / f"{name}.safetensors").startswith(said)
 
 
 def test_weights_say_what_they_are(tmp_path: Path) -> None:

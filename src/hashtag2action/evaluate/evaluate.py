@@ -1,5 +1,7 @@
 """From weights and labelled clips to accuracies, predictions and a confusion matrix."""
 
+import csv
+import json
 import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,12 +20,15 @@ from hashtag2action.data.clips import ClipSource
 from hashtag2action.data.frames import DecodeOnDemand, Decoding, FrameReader, OnProgress
 from hashtag2action.errors import ConfigError, VideoError
 from hashtag2action.evaluate.compute import Compute
-from hashtag2action.evaluate.metrics import summary
+from hashtag2action.evaluate.metrics import calibration, summary
 from hashtag2action.evaluate.recognizer import Card, load_recognizer
 from hashtag2action.evaluate.views import Views, clip_views
 from hashtag2action.logs import begin_run
 from hashtag2action.manifest import write_json
 from hashtag2action.models.vit import VisionTransformer
+
+BEST_WEIGHTS = "weights_best.safetensors"
+"""Name of the weights that a training chose by clips it looked at."""
 
 
 class EvaluationData(Config):
@@ -61,8 +66,9 @@ def evaluate(config: Evaluate, out: Path, on_progress: OnProgress | None = None)
     """Judge a recognizer.
 
     Softmax per view, mean over views. Writes config.yaml, environment.json, metrics.json
-    (accuracies and the confusion matrix) and predictions.parquet (one row per clip, its id a
-    path, with the probabilities of every view).
+    (accuracies, the confusion matrix, calibration, and whether the weights were chosen by test
+    clips), classes.csv and predictions.parquet (one row per clip, its id a path, with the
+    probabilities of every view).
 
     Returns:
         What metrics.json holds.
@@ -84,14 +90,32 @@ def evaluate(config: Evaluate, out: Path, on_progress: OnProgress | None = None)
     labels = np.array([clip.label for clip in read])
     metrics = summary(probabilities.mean(axis=1), labels, card.class_names)
     metrics |= {
+        "calibration": calibration(probabilities.mean(axis=1), labels),
         "num_unreadable": len(clips.clips) - len(read),
+        "num_missing": clips.num_missing,
         "num_views": probabilities.shape[1],
+        "is_test": clips.is_test,
+        "selection": selection(config.weights),
     }
     ids = [clip.clip_id for clip in read]
     write_predictions(out / "predictions.parquet", ids, labels, probabilities, card.class_names)
+    _write_classes(out / "classes.csv", metrics)
     metrics["seconds"] = time.perf_counter() - begun
     write_json(out / "metrics.json", metrics)
     return metrics
+
+
+def selection(weights: Path) -> str:
+    """Say by which clips weights were chosen among those of their training, in a sentence."""
+    file = weights.parent / "result.json"
+    if not file.is_file():
+        return "unknown: no result.json of a training beside the weights"
+    if weights.name != BEST_WEIGHTS:
+        return "none: the last weights of the training, or their running mean"
+    result = json.loads(file.read_text(encoding="utf-8"))
+    if result.get("selected_on_test_clips"):
+        return "by TEST CLIPS: the best weights by clips that results are reported on"
+    return "by clips that are no test clips: the best weights by those the training looked at"
 
 
 @torch.no_grad()
@@ -142,6 +166,22 @@ def _check_classes(clips: ClipSet, card: Card) -> None:
         )
 
 
+def _write_classes(path: Path, metrics: dict[str, Any]) -> None:
+    """Write a row per class: its clips, how many are right, and what it is most mistaken for."""
+    names, counts = metrics["class_names"], np.array(metrics["confusion_matrix"])
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["class", "num_clips", "accuracy", "mistaken_for", "num_mistaken"])
+        for place, (name, row) in enumerate(zip(names, counts, strict=True)):
+            accuracy = metrics["class_accuracy"][name]
+            wrong = row.copy()
+            wrong[place] = 0
+            most = int(wrong.argmax())
+            told = [names[most], int(wrong[most])] if wrong[most] else ["", 0]
+            shown = "" if accuracy is None else f"{accuracy:.4f}"
+            writer.writerow([name, int(row.sum()), shown, *told])
+
+
 def _few(names: tuple[str, ...]) -> str:
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
@@ -162,7 +202,14 @@ def write_predictions(
             "label": [class_names[label] for label in labels],
             "guess": [class_names[guess] for guess in guesses],
             "probability": mean.max(axis=1),
-            "view_probabilities": probabilities.tolist(),
+            "view_probabilities": _nested(probabilities),
         }
     )
     pq.write_table(table, path)
+
+
+def _nested(values: Float[np.ndarray, "n v k"]) -> pa.Array:
+    """Make lists of lists without a Python number for each value."""
+    flat = pa.array(values.reshape(-1).astype(np.float32))
+    rows = pa.FixedSizeListArray.from_arrays(flat, values.shape[2])
+    return pa.FixedSizeListArray.from_arrays(rows, values.shape[1])

@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+NUM_BINS = 15
+"""Bins of equal width of the calibration error. Source: arXiv 1706.04599."""
+
 
 def topk_accuracy(scores: Float[np.ndarray, "n k"], labels: Int[np.ndarray, " n"], k: int) -> float:
     """Return the share of clips whose class is among the k best guesses, in [0, 1].
@@ -30,6 +33,36 @@ def class_accuracies(confusion: Int[np.ndarray, "k k"]) -> Float[np.ndarray, " k
     counts = confusion.sum(axis=1)
     right = np.diag(confusion).astype(float)
     return np.divide(right, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+
+
+def calibration(
+    probabilities: Float[np.ndarray, "n k"],
+    labels: Int[np.ndarray, " n"],
+    num_bins: int = NUM_BINS,
+) -> dict[str, Any]:
+    """Compare how sure guesses are with how often they are right.
+
+    Returns:
+        `ece`, the mean over clips of the distance of the two in the clip's bin (expected
+        calibration error, arXiv 1706.04599), and the `bins` that hold clips: their lower end,
+        number of clips, mean probability of the guess, and share of right ones.
+    """
+    sure = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    places = np.minimum((sure * num_bins).astype(int), num_bins - 1)
+    bins = []
+    for place in np.unique(places):
+        inside = places == place
+        bins.append(
+            {
+                "from": float(place / num_bins),
+                "num_clips": int(inside.sum()),
+                "probability": float(sure[inside].mean()),
+                "right": float(right[inside].mean()),
+            }
+        )
+    apart = [item["num_clips"] * abs(item["probability"] - item["right"]) for item in bins]
+    return {"ece": sum(apart) / len(labels), "bins": bins}
 
 
 def summary(
