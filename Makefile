@@ -61,5 +61,5 @@ bench-model: $(STAMP)
 
 bench-training: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable ".[bench]"
+		--no-deps --upgrade --target runs/bench-packages decord2 torchcodec
 	$(BIN)/python -m benchmarks.training --out runs/bench-training --shared ../shared
