@@ -24,9 +24,9 @@ _SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], np.float32) / 13
 def auto_contrast(picture: Picture) -> Picture:
     """Stretch every channel to the whole range of levels."""
     tables = []
-    for channel in range(3):
-        plane = picture[..., channel]
-        low, high = int(plane.min()), int(plane.max())
+    for counts in _histograms(picture):
+        used = np.flatnonzero(counts)
+        low, high = int(used[0]), int(used[-1])
         if high <= low:
             tables.append(_LEVELS)
             continue
@@ -39,8 +39,7 @@ def auto_contrast(picture: Picture) -> Picture:
 def equalize(picture: Picture) -> Picture:
     """Give every channel a flat histogram."""
     tables = []
-    for channel in range(3):
-        counts = np.bincount(picture[..., channel].ravel(), minlength=256)
+    for counts in _histograms(picture):
         used = counts[counts > 0]
         step = int(used.sum() - used[-1]) // 255 if len(used) > 1 else 0
         if not step:
@@ -138,6 +137,11 @@ def _warp(picture: Picture, source_of: Float[np.ndarray, "2 3"]) -> Picture:
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(FILL, FILL, FILL),
     )
+
+
+def _histograms(picture: Picture) -> list[np.ndarray]:
+    counts = (cv2.calcHist([picture], [channel], None, [256], [0, 256]) for channel in range(3))
+    return [found.ravel().astype(np.int64) for found in counts]
 
 
 def _gray(picture: Picture) -> UInt8[np.ndarray, "h w"]:

@@ -117,7 +117,4 @@ def hold_out(clips: ClipSet, fraction: float, seed: int) -> tuple[ClipSet, ClipS
         raise ConfigError(f"data.held_out_fraction={fraction} holds out all {num_held} clips")
     drawn = np.random.default_rng([seed, HOLD_OUT]).permutation(len(clips.clips))
     held, learned = sorted(drawn[:num_held].tolist()), sorted(drawn[num_held:].tolist())
-    return (
-        replace(clips, clips=tuple(clips.clips[place] for place in learned)),
-        replace(clips, clips=tuple(clips.clips[place] for place in held)),
-    )
+    return clips.take(learned), clips.take(held)
