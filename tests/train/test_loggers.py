@@ -18,9 +18,17 @@ def test_tensorboard_shows_the_lines(settings: Settings, tmp_path: Path) -> None
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     values = settings(masking={"mask_ratio": 0.75}, watch={"num_times": 0})
-    values["optimization"] |= {"epochs": 1}
+    values["optimization"] |= {"epochs": 2}
     values["runtime"] |= {"tensorboard": True}
-    pretrain(Pretrain(**values), tmp_path)
+    config = Pretrain(**values)
+
+    def stop(stage: str, done: int, total: int, note: str = "", /) -> None:
+        if stage == "pretrain" and done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(config, tmp_path, stop)
+    pretrain(config, tmp_path)
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     shown = [(event.step, event.value) for event in events.Scalars("loss")]
     lines = read_metrics(tmp_path / "metrics.jsonl")
@@ -29,7 +37,7 @@ def test_tensorboard_shows_the_lines(settings: Settings, tmp_path: Path) -> None
 
 def test_weights_and_biases_logs_without_a_network(tmp_path: Path) -> None:
     runtime = Runtime(wandb="offline")
-    (sink,) = open_loggers(runtime, tmp_path, runtime)
+    (sink,) = open_loggers(runtime, tmp_path, runtime, 0)
     sink(1, {"loss": 0.5})
     import wandb
 
@@ -50,4 +58,4 @@ def test_what_is_not_installed_is_named(
     monkeypatch.setitem(sys.modules, package, None)
     runtime = Runtime(**settings)
     with pytest.raises(MissingExtraError, match=rf"hashtag2action\[{package}\]"):
-        open_loggers(runtime, tmp_path, runtime)
+        open_loggers(runtime, tmp_path, runtime, 0)

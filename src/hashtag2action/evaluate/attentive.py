@@ -32,6 +32,8 @@ class AttentiveSettings(Config):
     """Peak learning rate. Source: V-JEPA."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     """AdamW's decay of weights. Source: V-JEPA."""
+    seed: int = 0
+    """Seed of weights and order."""
 
 
 class AttentiveProbe(nn.Module):
@@ -70,7 +72,6 @@ def attentive_scores(
     labels: Int64[Tensor, " m"],
     num_classes: int,
     settings: AttentiveSettings,
-    seed: int,
     out: Path,
 ) -> Float[np.ndarray, "n k"]:
     """Train the probe on the middles of clips, and ask it about others.
@@ -82,7 +83,6 @@ def attentive_scores(
         labels: Classes of the first.
         num_classes: Number of classes.
         settings: How it learns.
-        seed: Seed of weights and order.
         out: Folder for the tokens, in half precision.
 
     Returns:
@@ -90,10 +90,10 @@ def attentive_scores(
     """
     known = _tokens(encoder, train, len(labels), out / "tokens-train.npy")
     dim = encoder.card.network.embed_dim
-    torch.manual_seed(seed)
+    torch.manual_seed(settings.seed)
     model = AttentiveProbe(dim, math.gcd(settings.num_heads, dim), num_classes)
     model.to(encoder.runtime.device)
-    _train(model, known, labels, settings, seed, encoder.runtime.device)
+    _train(model, known, labels, settings, encoder.runtime.device)
     asked = _tokens(encoder, test, None, out / "tokens-test.npy")
     scores = []
     with torch.no_grad():
@@ -108,7 +108,6 @@ def _train(
     tokens: np.ndarray,
     labels: Tensor,
     settings: AttentiveSettings,
-    seed: int,
     device: str,
 ) -> None:
     optimizer = torch.optim.AdamW(
@@ -117,7 +116,7 @@ def _train(
     num_clips, size = len(tokens), settings.clips_per_step
     total, step = settings.epochs * math.ceil(num_clips / size), 0
     for epoch in range(settings.epochs):
-        order = np.random.default_rng([seed, epoch]).permutation(num_clips)
+        order = np.random.default_rng([settings.seed, epoch]).permutation(num_clips)
         for first in range(0, num_clips, size):
             chosen = np.sort(order[first : first + size])
             rate = settings.lr * 0.5 * (1 + math.cos(math.pi * step / total))

@@ -54,7 +54,7 @@ class Probe(Config):
     views: Views = MIDDLE
     """Views averaged per clip."""
     seed: int = 0
-    """Seed of what is held out, and of the attentive probe."""
+    """Seed of what is held out."""
     runtime: EvaluationRuntime = EvaluationRuntime()
     """Device, precision, threads."""
 
@@ -97,9 +97,7 @@ def probe(config: Probe, out: Path, on_progress: OnProgress | None = None) -> di
             result["linear_penalty"] = penalty
         else:
             data = (config.train, config.test)
-            scores = attentive_scores(
-                encoder, *data, learned, len(classes), config.attentive, config.seed, out
-            )
+            scores = attentive_scores(encoder, *data, learned, len(classes), config.attentive, out)
         folder = out / kind
         folder.mkdir(exist_ok=True)
         write_predictions(folder / "predictions.parquet", ids, answers, scores[:, None], classes)

@@ -1,5 +1,6 @@
 """What happens now and then while a network is trained: lines, states, a word on progress."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,8 @@ class LogMetrics:
 
     Args:
         ledger: Has the figures of the steps.
-        sinks: Given the number of steps and the line, in the first process only.
+        writer: Writes metrics.jsonl; None in all processes but the first.
+        others: Also given the number of steps and the line.
         every: Steps from line to line.
         total_steps: The last step, which is always logged.
     """
@@ -25,12 +27,14 @@ class LogMetrics:
     def __init__(
         self,
         ledger: Ledger,
-        sinks: list[Callable[[int, Line], None]],
+        writer: MetricWriter | None,
+        others: list[Callable[[int, Line], None]],
         every: int,
         total_steps: int,
     ) -> None:
         self.ledger = ledger
-        self.sinks = sinks
+        self.writer = writer
+        self.others = others
         self.every = every
         self.total_steps = total_steps
         self.last: Line = {}
@@ -47,8 +51,10 @@ class LogMetrics:
         self.last_step = num_steps
         self.ledger.settled.clear()
         self.extras = {}
-        for sink in self.sinks:
-            sink(num_steps, self.last)
+        if self.writer is not None:
+            self.writer.write(num_steps, self.last)
+        for other in self.others:
+            other(num_steps, self.last)
 
 
 def summary(steps: list[dict[str, float]]) -> Line:
@@ -75,9 +81,7 @@ class SaveCheckpoints:
     Args:
         folder: Where states go.
         state: What is saved.
-        ledger: Has the figures of the steps.
-        log: Has the figures that say which state is the best.
-        writer: The log, which must reach the disk before the state that follows it.
+        log: Has the figures, which must reach the disk before the state that follows them.
         every: Steps from state to state.
         keep: Newest states kept.
         judge: Name of the figure that says which state is the best; None keeps none.
@@ -87,18 +91,14 @@ class SaveCheckpoints:
         self,
         folder: Path,
         state: TrainingState,
-        ledger: Ledger,
         log: LogMetrics,
-        writer: MetricWriter | None,
         every: int,
         keep: int,
         judge: str | None,
     ) -> None:
         self.folder = folder
         self.state = state
-        self.ledger = ledger
         self.log = log
-        self.writer = writer
         self.every = every
         self.keep = keep
         self.judge = judge
@@ -108,9 +108,9 @@ class SaveCheckpoints:
         is_best = self._is_best(num_steps)
         if not is_best and num_steps % self.every:
             return
-        self.ledger.settle()
-        if self.writer is not None:
-            self.writer.sync()
+        self.log.ledger.settle()
+        if self.log.writer is not None:
+            self.log.writer.sync()
         if is_best:
             save_best(self.folder, num_steps, self.state)
         if num_steps % self.every == 0:
@@ -121,6 +121,8 @@ class SaveCheckpoints:
         if self.judge is None or self.log.last_step != num_steps or self.judge not in self.log.last:
             return False
         value = float(self.log.last[self.judge])
+        if not math.isfinite(value):
+            return False
         before = self.state.best.get("value")
         falls = self.judge.endswith("loss")
         if before is not None and (value >= before if falls else value <= before):

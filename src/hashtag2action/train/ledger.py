@@ -12,6 +12,10 @@ from torch import Tensor
 from hashtag2action.errors import Hashtag2ActionError
 from hashtag2action.train.parallel import World
 
+MOST_OPEN = 1000
+"""Steps after which figures are fetched unasked. Chosen: their clip ids stay below some megabytes,
+and the device is waited for once in minutes."""
+
 
 class TrainingDivergedError(Hashtag2ActionError):
     """The loss is no number any more; the message names the step and its clips."""
@@ -61,6 +65,8 @@ class Ledger:
     def add(self, record: StepRecord) -> None:
         """Remember a step."""
         self._open.append(record)
+        if len(self._open) == MOST_OPEN:
+            self.settle()
 
     def settle(self) -> list[dict[str, float]]:
         """Fetch the figures of all steps since the last call; all processes must ask.

@@ -13,34 +13,38 @@ Sink = Callable[[int, dict[str, float | int]], None]
 """Given the number of steps and a line of figures."""
 
 
-def open_loggers(runtime: Runtime, out: Path, config: Config) -> list[Sink]:
+def open_loggers(runtime: Runtime, out: Path, config: Config, first_step: int) -> list[Sink]:
     """Open the loggers the runtime asks for; lines reach them as they are written.
 
     Args:
         runtime: Says which.
         out: Folder of the run.
         config: Settings that are shown beside the curves.
+        first_step: Steps done before; what was logged after them is logged again.
 
     Raises:
         MissingExtraError: A logger's package is not installed.
     """
     sinks: list[Sink] = []
     if runtime.tensorboard:
-        sinks.append(_tensorboard(out / "tensorboard"))
+        sinks.append(_tensorboard(out / "tensorboard", first_step))
     if runtime.wandb != "off":
         sinks.append(_wandb(runtime.wandb, runtime.wandb_project, out, config.key_fields()))
     return sinks
 
 
-def _tensorboard(folder: Path) -> Sink:
+def _tensorboard(folder: Path, first_step: int) -> Sink:
     try:
-        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
         from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
     except ImportError as error:
         raise MissingExtraError("tensorboard", "tensorboard") from error
     folder.mkdir(parents=True, exist_ok=True)
     writer = EventFileWriter(str(folder))
+    # Tells TensorBoard to forget what an interrupted run logged after the state it goes on from.
+    started = SessionLog(status=SessionLog.START)
+    writer.add_event(Event(wall_time=time.time(), step=first_step + 1, session_log=started))
 
     def write(step: int, line: dict[str, float | int]) -> None:
         values = [Summary.Value(tag=name, simple_value=value) for name, value in line.items()]

@@ -27,8 +27,19 @@ class Recipe:
     max_grad_norm: float | None
     compute: Compute
     seed: int
+    first_step: int = 0
+    """Steps done before."""
     num_passes: int = 1
     """Forward and backward passes of a step, in this process."""
+
+
+class Updates(Protocol):
+    """What changes the weights, and follows them."""
+
+    optimizer: torch.optim.Optimizer
+    """Over the model's parameters, its groups with `lr_scale`."""
+    average: AverageWeights | None
+    """The running mean of the weights."""
 
 
 class Event(Protocol):
@@ -43,37 +54,33 @@ def fit(
     model: Spread,
     objective: Objective,
     batches: Iterator[Batch],
-    optimizer: torch.optim.Optimizer,
+    updates: Updates,
     recipe: Recipe,
     ledger: Ledger,
-    first_step: int,
     events: Sequence[Event],
-    average: AverageWeights | None = None,
 ) -> None:
-    """Train from `first_step` to the end of the schedule.
+    """Train from the recipe's first step to the end of its schedule.
 
     Args:
         model: On its device; it is left in training mode.
         objective: The loss.
-        batches: Begin at `first_step`; as many for each step as there are passes.
-        optimizer: Over the model's parameters, its groups with `lr_scale`.
+        batches: Begin at the first step; as many for each step as there are passes.
+        updates: What changes the weights, and follows them.
         recipe: Learning rates, clipping, precision and seed.
         ledger: Gets the figures of every step.
-        first_step: Steps done before.
         events: Called after each step, in order.
-        average: Follows the weights.
 
     Raises:
         VideoError: No clip of a step can be read.
     """
     model.network.train()
     drops = Drops(model.network, recipe.seed)
-    for step in range(first_step, recipe.schedule.total_steps):
+    for step in range(recipe.first_step, recipe.schedule.total_steps):
         lr = recipe.schedule.at(step)
-        set_lr(optimizer, lr)
-        ledger.add(_step(model, objective, batches, optimizer, recipe, drops, lr))
-        if average is not None:
-            average.update()
+        set_lr(updates.optimizer, lr)
+        ledger.add(_step(model, objective, batches, updates.optimizer, recipe, drops, lr))
+        if updates.average is not None:
+            updates.average.update()
         for event in events:
             event(step + 1)
 

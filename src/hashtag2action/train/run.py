@@ -126,12 +126,20 @@ def run(
     state = _state(config, spread)
     first_step = resume(out / "checkpoints", state)
     log.info("steps %d to %d; %s", first_step, schedule.total_steps, optimization.rule)
+    recipe = Recipe(
+        schedule, optimization.max_grad_norm, runtime, config.seed, first_step, len(passes)
+    )
     ledger = Ledger(world, state.unlogged)
-    events = _events(config, task, data, spread, state, ledger, out, first_step, on_progress)
-    recipe = Recipe(schedule, optimization.max_grad_norm, runtime, config.seed, len(passes))
+    logged = _log(config, ledger, out, recipe)
+    saved = _saver(config, task, data, state, logged, out)
+    events: list[Event] = [logged, saved]
+    if config.watch.num_times:
+        events.insert(0, _watcher(config, task, data, spread, logged))
+    if on_progress is not None:
+        label = type(config).__name__.lower()
+        events.append(ShowProgress(on_progress, label, first_step, schedule.total_steps, logged))
     steps = iterate(data.batches, first_step, schedule.total_steps, runtime.num_workers, passes)
-    optimizer, average = state.optimizer, state.average
-    fit(spread, task.objective, steps, optimizer, recipe, ledger, first_step, events, average)
+    fit(spread, task.objective, steps, state, recipe, ledger, events)
     grid = task.trained_grid or config.network.grid
     card = Card(config.network, task.class_names, data.batches.sampling, grid)
     result = _write_all_weights(out, state, card)
@@ -183,45 +191,31 @@ def _state(config: Training, spread: Spread) -> TrainingState:
     )
 
 
-def _events(
+def _log(config: Training, ledger: Ledger, out: Path, recipe: Recipe) -> LogMetrics:
+    runtime, total_steps = config.runtime, recipe.schedule.total_steps
+    if not ledger.world.is_first:
+        return LogMetrics(ledger, None, [], runtime.log_every_steps, total_steps)
+    writer = MetricWriter(out / "metrics.jsonl", recipe.first_step)
+    others = open_loggers(runtime, out, config, recipe.first_step)
+    return LogMetrics(ledger, writer, others, runtime.log_every_steps, total_steps)
+
+
+def _saver(
     config: Training,
     task: Task,
     data: Data,
-    spread: Spread,
     state: TrainingState,
-    ledger: Ledger,
+    logged: LogMetrics,
     out: Path,
-    first_step: int,
-    on_progress: OnProgress | None,
-) -> list[Event]:
-    runtime = config.runtime
-    total_steps = config.optimization.schedule(len(data.batches.clips)).total_steps
-    writer = MetricWriter(out / "metrics.jsonl", first_step) if state.world.is_first else None
-    sinks = [] if writer is None else [writer.write, *open_loggers(runtime, out, config)]
-    logged = LogMetrics(ledger, sinks, runtime.log_every_steps, total_steps)
-    events: list[Event] = []
-    if config.watch.num_times:
-        events.append(_watcher(config, task, data, spread, logged, total_steps))
+) -> SaveCheckpoints:
+    every, keep = config.runtime.checkpoint_every_steps, config.runtime.num_checkpoints
     has_best = data.is_new and config.watch.num_times > 0
-    saved = SaveCheckpoints(
-        out / "checkpoints",
-        state,
-        ledger,
-        logged,
-        writer,
-        runtime.checkpoint_every_steps,
-        runtime.num_checkpoints,
-        judge=f"val_{task.figure}" if has_best else None,
-    )
-    events += [logged, saved]
-    if on_progress is not None and state.world.is_first:
-        label = type(config).__name__.lower()
-        events.append(ShowProgress(on_progress, label, first_step, total_steps, logged))
-    return events
+    judge = f"val_{task.figure}" if has_best else None
+    return SaveCheckpoints(out / "checkpoints", state, logged, every, keep, judge)
 
 
 def _watcher(
-    config: Training, task: Task, data: Data, spread: Spread, logged: LogMetrics, total_steps: int
+    config: Training, task: Task, data: Data, spread: Spread, logged: LogMetrics
 ) -> Watcher:
     source = data.batches
     batches = fixed_batches(
@@ -237,7 +231,7 @@ def _watcher(
     draw = None
     if task.draw is not None:
         draw = partial(_draw_step, task.draw, spread.network, batches[0])
-    return Watcher(spread, looking, config.watch.steps(total_steps), logged, draw)
+    return Watcher(spread, looking, config.watch.steps(logged.total_steps), logged, draw)
 
 
 def _draw_step(
