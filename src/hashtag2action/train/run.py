@@ -143,19 +143,25 @@ def run(
     grid = task.trained_grid or config.network.grid
     card = Card(config.network, task.class_names, data.batches.sampling, grid)
     result = _write_all_weights(out, state, card)
+    return (result | _summary(config, task, data, state, out)) if world.is_first else result
+
+
+def _summary(
+    config: Training, task: Task, data: Data, state: TrainingState, out: Path
+) -> dict[str, Any]:
+    schedule = config.optimization.schedule(len(data.batches.clips))
+    lines = read_metrics(out / "metrics.jsonl")
+    best: dict[str, Any] = {}
     if state.best:
-        result |= {
+        best = {
             "best_step": int(state.best["step"]),
             f"best_val_{task.figure}": state.best["value"],
             "selected_on_test_clips": data.watched.is_test,
         }
-    if not world.is_first:
-        return result
-    lines = read_metrics(out / "metrics.jsonl")
-    return result | {
+    return best | {
         "num_steps": schedule.total_steps,
         "peak_lr": schedule.peak_lr,
-        "lr_rule": optimization.rule,
+        "lr_rule": config.optimization.rule,
         "first_loss": lines[0]["loss"],
         "last_loss": lines[-1]["loss"],
         "clips_per_s": sum(line["clips_per_s"] for line in lines) / len(lines),
