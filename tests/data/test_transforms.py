@@ -21,8 +21,8 @@ SIDES = st.integers(16, 300)
 def ramp(height: int, width: int, num_frames: int = 2) -> np.ndarray:
     """Frames whose red is the column and whose green is the row."""
     frames = np.zeros((num_frames, height, width, 3), np.uint8)
-    frames[..., 0] = np.arange(width)
-    frames[..., 1] = np.arange(height)[:, None]
+    frames[..., 0] = np.arange(width) % 256
+    frames[..., 1] = np.arange(height)[:, None] % 256
     return frames
 
 
@@ -90,7 +90,19 @@ def test_light_keeps_the_order_of_levels() -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(40, 100), (100, 40)])
 def test_three_crops_run_from_end_to_end(height: int, width: int) -> None:
-    crops = spatial_crops(ramp(height, width), 40, 3)
+    picture = ramp(height, width)[0]
     channel = 0 if width > height else 1
-    assert [int(crop[0, 0, 0, channel]) for crop in crops] == [0, 30, 60]
-    assert int(spatial_crops(ramp(height, width), 40, 1)[0][0, 0, 0, channel]) == 30
+    crops = spatial_crops(picture, 40, 3)
+    assert [int(crop[0, 0, channel]) for crop in crops] == [0, 30, 60]
+    assert int(spatial_crops(picture, 40, 1)[0][0, 0, channel]) == 30
+    small = spatial_crops(picture, 20, 3)
+    assert [crop.shape for crop in small] == [(20, 20, 3)] * 3
+    assert [float(crop[..., channel].mean()) for crop in small] == pytest.approx(
+        [19.5, 49.5, 79.5], abs=0.6
+    )
+
+
+@given(height=SIDES, width=SIDES, size=st.integers(8, 256), num=st.integers(1, 4))
+def test_crops_have_their_size_whatever_the_frame(height: int, width: int, size: int, num: int):
+    for crop in spatial_crops(ramp(height, width, 1)[0], size, num):
+        assert crop.shape == (size, size, 3)

@@ -232,24 +232,31 @@ def crop_boxes(height: int, width: int, num_crops: int) -> list[Box]:
     return [Box(at, 0, side, side) if height > width else Box(0, at, side, side) for at in offsets]
 
 
-def spatial_crops(frames: Frames, size_px: int, num_crops: int) -> list[Frames]:
-    """Cut squares of the shorter side evenly along the longer one, and resize them.
+def spatial_crops(
+    picture: UInt8[np.ndarray, "h w 3"], size_px: int, num_crops: int
+) -> list[UInt8[np.ndarray, "size size 3"]]:
+    """Resize the shorter side to `size_px`, and cut squares evenly along the longer one.
 
     Args:
-        frames: A clip.
+        picture: A frame.
         size_px: Height and width of a crop.
         num_crops: As `crop_boxes`.
+
+    Returns:
+        Views of one resized picture.
     """
-    crops = []
-    for box in crop_boxes(frames.shape[1], frames.shape[2], num_crops):
-        edit, out = Edit(box), np.empty((len(frames), size_px, size_px, 3), np.uint8)
-        for frame, target in zip(frames, out, strict=True):
-            edit.apply(frame, target)
-        crops.append(out)
-    return crops
+    height, width = picture.shape[:2]
+    scale = size_px / min(height, width)
+    # The longer side is cut down to whole pixels, as in the official code.
+    small = np.empty(
+        (max(size_px, int(height * scale)), max(size_px, int(width * scale)), 3), np.uint8
+    )
+    _resize(picture, small)
+    boxes = crop_boxes(small.shape[0], small.shape[1], num_crops)
+    return [small[box.top :, box.left :][:size_px, :size_px] for box in boxes]
 
 
-def _resize(part: UInt8[np.ndarray, "h w 3"], out: UInt8[np.ndarray, "size size 3"]) -> None:
+def _resize(part: UInt8[np.ndarray, "h w 3"], out: UInt8[np.ndarray, "a b 3"]) -> None:
     """Resize into an array: bilinear, and by the mean over areas where much is lost.
 
     The mean keeps small pictures free of aliasing, at five times the cost; it is for shrinking

@@ -15,7 +15,7 @@ from hashtag2action.config import Config
 from hashtag2action.data.clip_set import Clip
 from hashtag2action.data.frames import FrameReader
 from hashtag2action.data.loader import Sampling
-from hashtag2action.data.transforms import Edit, crop_boxes
+from hashtag2action.data.transforms import spatial_crops
 from hashtag2action.video.sampling import segment_times, view_times
 
 
@@ -52,13 +52,9 @@ def clip_views(
         num_crops, moments = views.num_spatial_crops, times.reshape(-1)
         order = np.argsort(moments, kind="stable")
         out = np.empty((num_crops, len(moments), size_px, size_px, 3), np.uint8)
-        edits: list[Edit] = []
         for places, picture in opened.pictures(moments[order]):
-            height, width = picture.shape[:2]
-            edits = edits or [Edit(box) for box in crop_boxes(height, width, num_crops)]
-            first, *others = order[places.start : places.stop]
-            for edit, crop in zip(edits, out, strict=True):
-                edit.apply(picture, crop[first])
-                crop[others] = crop[first]
+            shown = order[places.start : places.stop]
+            for crop, target in zip(spatial_crops(picture, size_px, num_crops), out, strict=True):
+                target[shown] = crop
     stacked = torch.from_numpy(out).unflatten(1, times.shape)
     return stacked.transpose(0, 1).flatten(0, 1).permute(0, 4, 1, 2, 3)
