@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,7 @@ import pytest
 import torch
 
 from hashtag2action.data.clip_set import Clip, ClipSet
-from hashtag2action.errors import ConfigError
+from hashtag2action.errors import ConfigError, VideoError
 from hashtag2action.evaluate.evaluate import Evaluate, evaluate
 from hashtag2action.logs import read_metrics
 from hashtag2action.train.checkpoint import read_state
@@ -58,6 +59,21 @@ def test_pretraining_looks_at_the_same_clips_and_their_neighbors(
     assert all(0.5 <= line["knn_top1"] <= 1 for line in lines)
     assert result["best_val_loss"] == min(losses)
     assert len(list((tmp_path / "reconstructions").glob("step-000000003-*.png"))) == 3
+
+
+def test_clips_that_cannot_be_read_are_not_looked_at(
+    settings: Settings, world: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(world / "test", tmp_path / "clips")
+    (tmp_path / "clips" / "red" / "bad.mp4").write_bytes(b"<html>")
+    watch = {"num_times": 1, "clips": {"kind": "folder", "folder": tmp_path / "clips"}}
+    values = settings(masking={"mask_ratio": 0.75}, watch=watch)
+    values["optimization"] |= {"epochs": 0.5, "warmup_epochs": 0}
+    with pytest.raises(VideoError, match=r"bad\.mp4"):
+        pretrain(Pretrain(**values), tmp_path / "fails")
+    values["data"] |= {"unreadable": "skip"}
+    pretrain(Pretrain(**values), tmp_path / "out")
+    assert "val_loss" in read_metrics(tmp_path / "out" / "metrics.jsonl")[-1]
 
 
 def test_best_state_is_told_by_clips_held_out(settings: Settings, tmp_path: Path) -> None:

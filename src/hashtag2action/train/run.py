@@ -223,10 +223,7 @@ def _saver(
 def _watcher(
     config: Training, task: Task, data: Data, spread: Spread, logged: LogMetrics
 ) -> Watcher:
-    source = data.batches
-    batches = fixed_batches(
-        data.watched, source.reader, source.sampling, source.size_px, config.watch
-    )
+    batches = fixed_batches(data.watched, data.batches, config.watch)
     names = data.watched.class_names
     if task.class_names and names != task.class_names:
         raise ConfigError(

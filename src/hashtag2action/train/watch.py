@@ -5,7 +5,7 @@ the training clips, without augmentation. What is found goes into the next line 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import torch
@@ -15,9 +15,9 @@ from torch import Tensor
 from hashtag2action.config import Config
 from hashtag2action.data.clip_set import ClipSet
 from hashtag2action.data.clips import ClipSource
-from hashtag2action.data.frames import FrameReader
-from hashtag2action.data.loader import Batch, BatchPlan, ClipBatches, Portion, Sampling
+from hashtag2action.data.loader import Batch, BatchPlan, ClipBatches, Portion
 from hashtag2action.data.transforms import CenterCrop
+from hashtag2action.errors import VideoError
 from hashtag2action.evaluate.compute import Compute
 from hashtag2action.evaluate.neighbors import leave_one_out_top1
 from hashtag2action.models.videomae import VideoMAE
@@ -46,22 +46,36 @@ class Watch(Config):
         return frozenset(max(1, round(total_steps * time / self.num_times)) for time in times)
 
 
-def fixed_batches(
-    clips: ClipSet, reader: FrameReader, sampling: Sampling, size_px: int, watch: Watch
-) -> list[Batch]:
-    """Read the clips to look at, once: evenly spread over the list, the middle of each frame.
+def fixed_batches(clips: ClipSet, source: ClipBatches, watch: Watch) -> list[Batch]:
+    """Read the clips to look at, once: evenly spread over their list, the middle of each frame.
+
+    Args:
+        clips: What is looked at.
+        source: The batches of the training, whose frames are chosen and read alike; what is done
+            with clips that cannot be read is the same, too.
+        watch: How many.
 
     Raises:
-        VideoError: A clip cannot be read.
+        VideoError: A clip cannot be read, or none can.
     """
     num_clips = min(watch.num_clips, len(clips.clips))
     places = [number * len(clips.clips) // num_clips for number in range(num_clips)]
-    chosen = ClipSet(tuple(clips.clips[place] for place in places), clips.class_names)
-    plan = BatchPlan(num_clips=num_clips, clips_per_step=num_clips)
-    batches = ClipBatches(chosen, plan, reader, sampling, CenterCrop(flip=False), size_px)
+    batches = ClipBatches(
+        replace(clips, clips=tuple(clips.clips[place] for place in places)),
+        BatchPlan(num_clips=num_clips, clips_per_step=num_clips),
+        source.reader,
+        source.sampling,
+        CenterCrop(),
+        source.size_px,
+        skip_unreadable=source.skip_unreadable,
+    )
     starts = range(0, num_clips, watch.clips_per_pass)
     ends = (min(start + watch.clips_per_pass, num_clips) for start in starts)
-    return [batches[Portion(0, start, end)] for start, end in zip(starts, ends, strict=True)]
+    found = [batches[Portion(0, start, end)] for start, end in zip(starts, ends, strict=True)]
+    readable = [batch for batch in found if batch.numbers]
+    if not readable:
+        raise VideoError(f"none of the {num_clips} clips to look at can be read")
+    return readable
 
 
 @dataclass(frozen=True)
