@@ -30,7 +30,7 @@ MIN_TIMES = {"clips": 1.5, "uploads": 1.15}
 MIN_REPEATED_TIMES, MIN_VIEWS_TIMES = 3.0, 8.0
 REPEATS = 4
 NUM_CLIPS = {"clips": 384, "uploads": 64}
-NUM_VIEWED = 6
+NUM_VIEWED = 12
 MAX_LEVEL_DIFFERENCE = 1.0
 """Of mean levels of what two ways load: more would mean other frames."""
 NAMES = {"clips": "clips as curate encodes them", "uploads": "uploads of 576x1024, gop 250"}
