@@ -36,6 +36,12 @@ def check(
             show_default=False,
         ),
     ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SECTION.FIELD=VALUE]...", help="Laid over a recipe.", show_default=False
+        ),
+    ] = None,
     root: Annotated[
         Path | None, typer.Option(help="Folder a list's paths start at; by default its own.")
     ] = None,
@@ -59,7 +65,7 @@ def check(
     from hashtag2action.data.check import check_clips
     from hashtag2action.data.guess import origin_of
 
-    clips = origin_of(where, root, columns).read()
+    clips = origin_of(where, root, columns, overrides or []).read()
     with ProgressLine(quiet=as_json) as progress:
         health = check_clips(clips, num, sample_s, workers, progress)
     say(asdict(health), _in_words(health, sample_s), as_json)

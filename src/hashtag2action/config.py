@@ -74,10 +74,19 @@ def load(kind: type[AnyConfig], recipe: Path, overrides: Sequence[str] = ()) -> 
         ConfigError: The file is missing or is not YAML, an override has no `=`, or a field is
             unknown or has a wrong value. The message names the file and the field.
     """
+    return checked(kind, read_recipe(recipe, overrides), str(recipe))
+
+
+def read_recipe(recipe: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a recipe and lay `section.field=value` overrides over it, unchecked.
+
+    Raises:
+        ConfigError: The file is missing or is not YAML, or an override has no `=`.
+    """
     values = read_yaml(recipe)
     for override in overrides:
         _apply(values, override)
-    return checked(kind, values, str(recipe))
+    return values
 
 
 def checked(kind: type[AnyConfig], values: dict[str, Any], origin: str) -> AnyConfig:

@@ -94,6 +94,11 @@ def test_origin_is_told_by_what_is_there(mixed: Path, tmp_path: Path) -> None:
     assert isinstance(origin_of("memory://set"), ShardClips)
     recipe = write("r.yaml", f"data:\n  clips: {{kind: folder, folder: {mixed}}}\n")
     assert origin_of(recipe) == FolderClips(folder=mixed)
+    run = mixed / "run"
+    unlabeled = [f"data.clips.folder={run}", "data.clips.labeled=false", "seed=3"]
+    assert origin_of(recipe, overrides=unlabeled) == FolderClips(folder=run, labeled=False)
+    with pytest.raises(ConfigError, match=r"data\.clips\.folder\.nothing: no such field"):
+        origin_of(recipe, overrides=["data.clips.nothing=1"])
     (tmp_path / "run-1" / "06-export_clips").mkdir(parents=True)
     assert isinstance(origin_of(str(tmp_path / "run-1")), CuratedClips)
     with pytest.raises(ConfigError, match="no such list or folder"):

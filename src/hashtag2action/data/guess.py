@@ -1,11 +1,10 @@
 """What a path given on the command line holds: a recipe, a curation, shards, a folder or a list."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from hashtag2action.config import read_yaml
+from hashtag2action.config import Config, checked, read_recipe
 from hashtag2action.data.clip_set import list_videos, read_lines
 from hashtag2action.data.clips import ClipSource, CsvClips, CuratedClips, FolderClips
 from hashtag2action.data.lists import ListClips
@@ -15,7 +14,20 @@ from hashtag2action.errors import ConfigError
 _COLUMNS = ("path start total", "path label", "path total label")
 
 
-def origin_of(where: str, root: Path | None = None, columns: str | None = None) -> ClipSource:
+class _Data(Config):
+    clips: ClipSource
+
+
+class _Recipe(Config):
+    data: _Data
+
+
+def origin_of(
+    where: str,
+    root: Path | None = None,
+    columns: str | None = None,
+    overrides: Sequence[str] = (),
+) -> ClipSource:
     """Say which origin of clips a path is.
 
     Args:
@@ -23,6 +35,7 @@ def origin_of(where: str, root: Path | None = None, columns: str | None = None) 
             classes or of videos, a list file, a CSV, or an address of shards.
         root: Folder the paths of a list start at; None is the list's own.
         columns: What a line of a list holds; None tells by the first line.
+        overrides: Laid over a recipe.
 
     Raises:
         ConfigError: Nothing is there, or it is none of these.
@@ -35,7 +48,7 @@ def origin_of(where: str, root: Path | None = None, columns: str | None = None) 
     if not path.is_file():
         raise ConfigError(f"{where}: there is no such list or folder")
     if path.suffix in {".yaml", ".yml"}:
-        return _in_recipe(path)
+        return _in_recipe(path, overrides)
     lines = read_lines(path)
     if not lines:
         raise ConfigError(f"{path}: is empty")
@@ -69,12 +82,9 @@ def _columns(path: Path, line: str) -> Any:
     return _COLUMNS[1]
 
 
-def _in_recipe(path: Path) -> ClipSource:
-    data = read_yaml(path).get("data")
+def _in_recipe(path: Path, overrides: Sequence[str]) -> ClipSource:
+    data = read_recipe(path, overrides).get("data")
     clips = data.get("clips") if isinstance(data, dict) else None
     if clips is None:
         raise ConfigError(f"{path}: no data.clips in this recipe")
-    try:
-        return TypeAdapter(ClipSource).validate_python(clips)
-    except ValidationError as error:
-        raise ConfigError(f"{path}: data.clips: {error}") from error
+    return checked(_Recipe, {"data": {"clips": clips}}, str(path)).data.clips
