@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks import loader, resume, training_exactness, training_parallel
+from benchmarks import augmentations, loader, resume, training_exactness, training_parallel
 from benchmarks.figures import Part, run
 
 
@@ -23,6 +23,7 @@ def main() -> int:
 def parts(shared: Path) -> list[Part]:
     """Return the parts, in the order they are measured."""
     return [
+        ("augmentations", partial(augmentations.measure, shared)),
         ("exactness", training_exactness.measure),
         ("loader", partial(loader.measure, shared)),
         ("parallel", training_parallel.measure),
