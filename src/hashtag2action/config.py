@@ -103,7 +103,7 @@ def checked(kind: type[AnyConfig], values: dict[str, Any], origin: str) -> AnyCo
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_explain(error, origin)) from error
+        raise ConfigError(_explain(error, origin, values)) from error
 
 
 def read_yaml(recipe: Path) -> dict[str, Any]:
@@ -151,10 +151,10 @@ def _apply(values: dict[str, Any], override: str) -> None:
     here[name] = value
 
 
-def _explain(error: ValidationError, recipe: str) -> str:
+def _explain(error: ValidationError, recipe: str, values: dict[str, Any]) -> str:
     lines = []
     for fault in error.errors():
-        field = ".".join(str(step) for step in fault["loc"]) or "(whole recipe)"
+        field = ".".join(_steps(fault["loc"], values)) or "(whole recipe)"
         if fault["type"] == "extra_forbidden":
             lines.append(f"{recipe}: {field}: no such field")
         elif fault["type"] == "missing":
@@ -162,3 +162,16 @@ def _explain(error: ValidationError, recipe: str) -> str:
         else:
             lines.append(f"{recipe}: {field}: {fault['msg']} (found {fault['input']!r:.80})")
     return "\n".join(lines)
+
+
+def _steps(place: tuple[int | str, ...], values: Any) -> list[str]:
+    """Return the names on the way to a field, without the kinds that a choice was told apart by."""
+    steps, here, is_told = [], values, False
+    for step in place:
+        if not is_told and isinstance(here, dict) and here.get("kind") == step:
+            # A field may have the name of the kind; the kind comes first.
+            is_told = True
+            continue
+        steps.append(str(step))
+        here, is_told = here.get(step) if isinstance(here, dict) else None, False
+    return steps

@@ -97,7 +97,7 @@ def test_origin_is_told_by_what_is_there(mixed: Path, tmp_path: Path) -> None:
     run = mixed / "run"
     unlabeled = [f"data.clips.folder={run}", "data.clips.labeled=false", "seed=3"]
     assert origin_of(recipe, overrides=unlabeled) == FolderClips(folder=run, labeled=False)
-    with pytest.raises(ConfigError, match=r"data\.clips\.folder\.nothing: no such field"):
+    with pytest.raises(ConfigError, match=r"data\.clips\.nothing: no such field"):
         origin_of(recipe, overrides=["data.clips.nothing=1"])
     (tmp_path / "run-1" / "06-export_clips").mkdir(parents=True)
     assert isinstance(origin_of(str(tmp_path / "run-1")), CuratedClips)
