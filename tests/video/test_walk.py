@@ -6,7 +6,7 @@ import pytest
 from av.video.reformatter import VideoReformatter
 
 from hashtag2action.video.decode import to_rgb
-from hashtag2action.video.walk import TimedFrame
+from hashtag2action.video.walk import TimedFrame, plane_of
 
 UNSAID, BT709 = 2, 1
 
@@ -31,3 +31,18 @@ def test_one_scaler_for_all_pictures_gives_what_one_for_each_gives(pixel_format:
 
 def test_small_pictures_are_not_scaled_up() -> None:
     assert TimedFrame(0.0, _painted("yuv420p", UNSAID, 320)).rgb(1000).shape == (320, 160, 3)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv444p", "yuv420p10le"])
+def test_a_kept_picture_gives_the_same_colors(pixel_format: str) -> None:
+    for colorspace in (UNSAID, BT709):
+        timed = TimedFrame(0.0, _painted(pixel_format, colorspace, 640))
+        kept = timed.small(160)
+        assert plane_of(kept, 0).shape == (160, 80)
+        difference = to_rgb(kept).astype(int) - timed.rgb(160)
+        assert np.abs(difference).mean() < 2
+        assert np.abs(difference).max() <= 12
+
+
+def test_kept_pictures_are_not_scaled_up() -> None:
+    assert TimedFrame(0.0, _painted("yuv420p", UNSAID, 320)).small(1000).height == 320

@@ -1,6 +1,7 @@
 """Which pictures are looked at, and how closely, told from what a detector was asked."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,57 +45,78 @@ def _take(*scores: tuple[float, float]) -> list[np.ndarray]:
 def test_a_person_surely_seen_before_and_after_was_there_in_between() -> None:
     detector = Marks()
     found = look_over(detector, _take(*[(0.9, 0.9)] * 7), 0.5)
-    assert detector.glances == [0, 4, 6]
+    assert detector.glances == [1, 5]
     assert detector.closer == []
     assert [persons.count(0.5) for persons in found] == [1] * 7
+    assert [place for place, one in enumerate(found) if not one.is_inferred] == [1, 5]
 
 
-def test_a_picture_beside_a_doubtful_one_is_looked_at() -> None:
+def test_a_long_take_is_looked_at_every_two_seconds() -> None:
     detector = Marks()
-    look_over(detector, _take((0.9, 1), (0.9, 1), (0.9, 1), (0.9, 1), (0.1, 1)), 0.5)
-    assert sorted(detector.glances) == [0, 2, 3, 4]
+    look_over(detector, _take(*[(0.9, 0.9)] * 16), 0.5)
+    assert detector.glances == [2, 6, 10, 14]
+
+
+def test_between_pictures_that_do_not_settle_it_another_is_glanced_at() -> None:
+    detector = Marks()
+    look_over(detector, _take(*[(0.9, 1)] * 6, *[(0.1, 0.1)] * 2), 0.5)
+    assert detector.glances == [2, 6, 4]
     assert detector.closer == []
 
 
-def test_a_take_that_mostly_shows_somebody_needs_no_closer_look() -> None:
-    detector = Marks()
-    look_over(detector, _take((0.9, 1), (0.1, 1), (0.1, 1)), 0.5)
-    assert detector.closer == [2]
+def test_one_sure_glance_asks_for_a_second_opinion() -> None:
     detector = Marks()
     look_over(detector, _take((0.9, 1), (0.9, 1), (0.1, 1), (0.1, 1)), 0.5)
-    assert detector.closer == []
+    assert detector.glances == [1, 3]
+    assert detector.closer == [3]
 
 
 def test_closer_looks_end_where_the_first_few_find_nobody() -> None:
     detector = Marks()
-    found = look_over(detector, _take(*[(0.1, 0.1)] * 9), 0.5)
-    assert len(detector.glances) == 9
+    found = look_over(detector, _take(*[(0.1, 0.1)] * 12), 0.5)
+    assert len(detector.glances) == 5
     assert len(detector.closer) == 2
     assert not any(persons.count(0.5) for persons in found)
 
 
-def test_closer_looks_go_on_where_they_find_somebody_until_half_show_one() -> None:
+def test_the_likeliest_picture_is_looked_at_first() -> None:
     detector = Marks()
-    found = look_over(detector, _take(*[(0.1, 0.9)] * 9), 0.5)
-    assert sorted(detector.closer) == [0, 1, 2, 5, 6, 7]
-    assert sum(persons.count(0.5) for persons in found) == 6
+    look_over(detector, _take(*[(0.1, 0.1)] * 4, (0.2, 0.1), (0.1, 0.1)), 0.5)
+    assert detector.glances == [1, 4]
+    assert detector.closer == [4]
+
+
+def test_closer_looks_go_on_where_they_find_somebody_until_there_are_enough() -> None:
+    detector = Marks()
+    found = look_over(detector, _take(*[(0.1, 0.9)] * 6), 0.5)
+    assert sorted(detector.glances) == list(range(6))
+    assert len(detector.closer) == 3
+    assert sum(persons.count(0.5) for persons in found) == 3
     detector = Marks()
     look_over(detector, _take(*[(0.1, 0.9), (0.1, 0.3), (0.1, 0.3)] * 3), 0.5)
-    assert sorted(detector.closer) == list(range(9))
-
-
-def test_where_nothing_is_seen_every_second_picture_is_glanced_at() -> None:
-    detector = Marks()
-    found = look_over(detector, _take(*[(0.0, 0.0)] * 9), 0.5)
-    assert sorted(detector.glances) == [0, 2, 4, 6, 8]
-    assert len(detector.closer) == 2
-    assert len(found) == 9
+    assert 0 < len(detector.closer) <= 6
 
 
 def test_near_misses_are_worth_more_closer_looks() -> None:
     detector = Marks()
     look_over(detector, _take(*[(0.1, 0.4)] * 9), 0.5)
-    assert sorted(detector.closer) == list(range(9))
+    assert sorted(detector.glances) == list(range(9))
+    assert len(detector.closer) == 6
+
+
+def test_a_detector_without_doubts_looks_at_every_picture_where_it_sees_nobody() -> None:
+    class Sure(Marks):
+        def detect(
+            self, frames: Frames, *, closely: bool = True, glances: Sequence[Persons] = ()
+        ) -> list[Persons]:
+            found = super().detect(frames, closely=closely, glances=glances)
+            return [replace(persons, is_doubtful=False) for persons in found]
+
+    detector = Sure()
+    found = look_over(detector, _take(*[(0.1, 0.1)] * 6, (0.9, 0.9)), 0.5)
+    assert sorted(detector.glances) == list(range(7))
+    assert detector.closer == []
+    assert [persons.count(0.5) for persons in found] == [0] * 6 + [1]
 
 
 def test_equal_pictures_are_looked_at_once() -> None:

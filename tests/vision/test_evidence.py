@@ -46,6 +46,18 @@ def test_a_single_weak_find_makes_nobody() -> None:
     assert person_evidence(_scene(0.6), 0.5).fraction == 1
 
 
+def test_what_is_inferred_from_one_find_supports_no_track() -> None:
+    looks = _scene(0.6, 0.6, 0.6)
+    for inferred in (1, 2):
+        persons = replace(looks[inferred].persons, is_inferred=True)
+        looks[inferred] = replace(looks[inferred], persons=persons)
+    assert person_evidence(looks, 0.5).fraction == 0
+    sure = [
+        replace(one, persons=replace(one.persons, scores=one.persons.scores + 0.2)) for one in looks
+    ]
+    assert person_evidence(sure, 0.5).fraction == 1
+
+
 def test_boxes_apart_are_different_tracks() -> None:
     looks = [_look(0, (0, 0.9), (70, 0.9)), _look(1, (5, 0.9), (75, 0.9)), _look(2, (8, 0.9))]
     assert sorted(len(track.places) for track in link(looks, 0.5)) == [2, 3]

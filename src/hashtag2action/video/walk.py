@@ -38,7 +38,7 @@ class TimedFrame:
 
         A view of the decoder's memory where the depth is 8 bits.
         """
-        return _sampled(self.picture, 0, step)
+        return plane_of(self.picture, 0, step)
 
     def planes(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return luma, and both chroma planes on a grid half as fine, uint8, not rotated.
@@ -49,9 +49,9 @@ class TimedFrame:
         ratio = self.picture.width / self.picture.planes[1].width
         chroma_step = max(1, round(2 * step / ratio))
         return (
-            _sampled(self.picture, 0, step),
-            _sampled(self.picture, 1, chroma_step),
-            _sampled(self.picture, 2, chroma_step),
+            plane_of(self.picture, 0, step),
+            plane_of(self.picture, 1, chroma_step),
+            plane_of(self.picture, 2, chroma_step),
         )
 
     def rgb(self, long_side_px: int) -> np.ndarray:
@@ -60,6 +60,17 @@ class TimedFrame:
         scale = min(1.0, long_side_px / max(width, height))
         size = scaled_size(width, height, round(min(width, height) * scale))
         return to_rgb(self.picture, size, self.scaler)
+
+    def small(self, long_side_px: int) -> av.VideoFrame:
+        """Return the picture in planes of 8 bits, scaled down to a longer side if larger.
+
+        It may be kept, and takes a third of the time of colors: `to_rgb` makes them of the few that
+        are looked at.
+        """
+        width, height = self.picture.width, self.picture.height
+        scale = min(1.0, long_side_px / max(width, height))
+        size = scaled_size(width, height, round(min(width, height) * scale))
+        return self.scaler.reformat(self.picture, *size, "yuv420p", interpolation="AREA")
 
     def squeezed(self, width: int, height: int) -> np.ndarray:
         """Return the upright picture, uint8 (height, width, 3), squeezed into a size."""
@@ -142,7 +153,11 @@ def _is_planar(pixel_format: str) -> bool:
     return _PLANAR_YUV.fullmatch(pixel_format) is not None
 
 
-def _sampled(frame: av.VideoFrame, index: int, step: int) -> np.ndarray:
+def plane_of(frame: av.VideoFrame, index: int, step: int = 1) -> np.ndarray:
+    """Return every n-th pixel of every n-th row of a plane, uint8 (h, w).
+
+    A view of the picture's memory where the depth is 8 bits.
+    """
     plane = frame.planes[index]
     bits = frame.format.components[index].bits
     if bits == 8:

@@ -1,7 +1,8 @@
 """What the sampled pictures of one scene say about persons, taken together.
 
 A person stays for longer than one picture: boxes of successive pictures that lie on one another are
-one track. A track that was seen twice supports its weak finds; a single weak find makes nobody.
+one track. A track that was seen twice supports its weak finds; a single weak find makes nobody,
+however many pictures beside it are taken to show the same.
 """
 
 from collections.abc import Sequence
@@ -44,12 +45,15 @@ class Track:
     places: list[int] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
+    seen: list[bool] = field(default_factory=list)
+    """Whether each find was seen, not inferred from one beside it."""
 
-    def add(self, place: int, box: np.ndarray, score: float) -> None:
+    def add(self, place: int, box: np.ndarray, score: float, *, is_seen: bool) -> None:
         """Append the next find."""
         self.places.append(place)
         self.boxes.append(box)
         self.scores.append(score)
+        self.seen.append(is_seen)
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def person_evidence(looks: Sequence[Look], min_score: float) -> PersonEvidence:
     tracks = [
         track
         for track in link(looks, WEAK * min_score)
-        if max(track.scores) >= (min_score if len(track.scores) > 1 else least)
+        if max(track.scores) >= (min_score if sum(track.seen) > 1 else least)
     ]
     counts = np.zeros(len(looks), int)
     heights = np.zeros(len(looks))
@@ -115,23 +119,25 @@ def link(looks: Sequence[Look], min_score: float) -> list[Track]:
         size = np.array([look.width_px, look.height_px] * 2, np.float32)
         keep = look.persons.scores >= min_score
         boxes, scores = look.persons.boxes[keep] / size, look.persons.scores[keep]
+        is_seen = not look.persons.is_inferred
         open_tracks = [track for track in tracks if place - track.places[-1] <= MAX_GAP + 1]
         last = np.array([track.boxes[-1] for track in open_tracks], np.float32).reshape(-1, 4)
         shared = shared_parts(last, boxes)
         free = set(range(len(scores)))
         while shared.size and shared.max() >= MIN_SHARED:
             one, other = np.unravel_index(int(np.argmax(shared)), shared.shape)
-            open_tracks[one].add(place, boxes[other], float(scores[other]))
+            find = place, boxes[other], float(scores[other])
+            open_tracks[one].add(*find, is_seen=is_seen)
             free.discard(int(other))
             shared[one, :] = shared[:, other] = -1
-        tracks += [Track([place], [boxes[k]], [float(scores[k])]) for k in sorted(free)]
+        tracks += [Track([place], [boxes[k]], [float(scores[k])], [is_seen]) for k in sorted(free)]
     return tracks
 
 
 def _counted(track: Track, min_score: float) -> list[tuple[int, np.ndarray]]:
     """Return the finds of a track that count: those that reach the score; all if two do."""
     strong = np.array(track.scores) >= min_score
-    if strong.sum() >= 2:
+    if (strong & track.seen).sum() >= 2:
         strong[:] = True
     finds = zip(track.places, track.boxes, strict=True)
     return [find for find, is_strong in zip(finds, strong, strict=True) if is_strong]

@@ -20,7 +20,7 @@ class Persons:
     counts persons counts those that reach the detector's `min_score`. `face` and `hand` are the
     scores, in [0, 1], of the surest face and hand anywhere in the frame, on a body or not; None
     where nobody looked for them. `is_doubtful` says that looking more closely may change the
-    answer.
+    answer; `is_inferred`, that nobody looked at this frame, but at those beside it.
     """
 
     boxes: np.ndarray
@@ -28,6 +28,7 @@ class Persons:
     face: float | None = None
     hand: float | None = None
     is_doubtful: bool = False
+    is_inferred: bool = False
     notes: Any = None
     """What the detector itself wants back on a closer look; nobody else's business."""
 
