@@ -73,7 +73,7 @@ class YoloxNet:
         self.side: int | None = height if isinstance(height, int) else None
         self._strides = STRIDES[0]
         if self.side is not None:
-            counts = {len(_cells(self.side, self.side, some)): some for some in STRIDES}
+            counts = {len(cells_of(self.side, self.side, some)): some for some in STRIDES}
             if height != width or found.shape[1] not in counts:
                 raise WeightsError(
                     f"{path}: is not a YOLOX export: takes {picture.shape}, gives {found.shape}"
@@ -107,7 +107,7 @@ class YoloxNet:
         ratio = (self.side or long_side_px) / max(height, width)
         inner = max(1, round(width * ratio)), max(1, round(height * ratio))
         resampling = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
-        shape = (self.side, self.side) if self.side else (_whole(inner[1]), _whole(inner[0]))
+        shape = (self.side or whole_cells(inner[1]), self.side or whole_cells(inner[0]))
         if inner != (width, height):
             frame = cv2.resize(frame, inner, interpolation=resampling)
         picture = np.full((3, *shape), GRAY, np.uint8)
@@ -123,7 +123,7 @@ class YoloxNet:
         for place, (picture, _) in enumerate(fitted):
             pictures[place] = picture
         said = np.asarray(self._session.run(None, {self._input: pictures})[0])
-        cells = _cells(*pictures.shape[2:], self._strides)
+        cells = cells_of(*pictures.shape[2:], self._strides)
         return [
             _things(raw, cells, scale, frame.shape[:2])
             for raw, (_, scale), frame in zip(said, fitted, frames, strict=True)
@@ -187,10 +187,31 @@ def _things(raw: np.ndarray, cells: np.ndarray, scale: np.ndarray, size: tuple[i
     for animal in ANIMALS[1:]:
         np.maximum(animals, raw[:, 5 + animal], out=animals)
     animals *= raw[:, 4]
+    return things_of(raw[:, :4], persons, animals, cells, scale, size)
+
+
+def things_of(
+    raw: np.ndarray,
+    persons: np.ndarray,
+    animals: np.ndarray,
+    cells: np.ndarray,
+    scale: np.ndarray,
+    size: tuple[int, int],
+) -> Things:
+    """Turn what a network says of each cell into things.
+
+    Args:
+        raw: float32 (N, 4), center in cells from the cell's corner, log of the size in cells.
+        persons: float32 (N,), how sure it is of a person, in [0, 1].
+        animals: float32 (N,), how sure of the likeliest animal.
+        cells: What `cells_of` says of the grids.
+        scale: Pixels of the network's picture per frame pixel, on x and y.
+        size: Height and width of the frame.
+    """
     keep = np.flatnonzero(persons >= MIN_SCORE)
     raw, cells, scores = raw[keep], cells[keep], persons[keep]
     centers = (raw[:, :2] + cells[:, :2]) * cells[:, 2:]
-    half = np.exp(raw[:, 2:4]) * cells[:, 2:] / 2
+    half = np.exp(raw[:, 2:]) * cells[:, 2:] / 2
     corners = np.stack([centers - half, centers + half], axis=1) / scale
     boxes = clip_to_frame(corners.reshape(-1, 4), *size)
     groups = groups_of_one_thing(boxes, scores, MAX_OVERLAP)
@@ -204,13 +225,13 @@ def _things(raw: np.ndarray, cells: np.ndarray, scale: np.ndarray, size: tuple[i
     )
 
 
-def _whole(length: int) -> int:
+def whole_cells(length: int) -> int:
     """Round up to whole cells of the coarsest grid."""
     return -(-length // 32) * 32
 
 
 @cache
-def _cells(height: int, width: int, strides: tuple[int, ...]) -> np.ndarray:
+def cells_of(height: int, width: int, strides: tuple[int, ...]) -> np.ndarray:
     """Return column, row and stride in pixels, float32 (cells, 3), in the network's order."""
     grids = []
     for stride in strides:

@@ -1,0 +1,47 @@
+"""The eight-bit network against the floats it was made of."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from hashtag2action.vision.boxes import overlaps
+from hashtag2action.vision.weights import YOLOX_NANO, shipped
+from hashtag2action.vision.yolox import YoloxNet
+from hashtag2action.vision.yolox_nano import NanoNet
+
+
+@pytest.fixture(scope="module")
+def net() -> NanoNet:
+    return NanoNet(1)
+
+
+@pytest.fixture
+def portrait(shared: Callable[[str], object]) -> np.ndarray:
+    """A photograph of one person: RGB, uint8 (640, 480, 3)."""
+    picture = cv2.imread(str(shared("data/samples/person1.jpg")), cv2.IMREAD_COLOR_RGB)
+    assert picture is not None
+    return picture
+
+
+@pytest.mark.parametrize("long_side_px", [320, 384, 512])
+def test_it_sees_what_the_floats_see(net: NanoNet, portrait: np.ndarray, long_side_px: int):
+    floats = YoloxNet(shipped(YOLOX_NANO), 1, "cpu")
+    (mine,), (theirs,) = net.look([portrait], long_side_px), floats.look([portrait], long_side_px)
+    assert mine.persons[0] == pytest.approx(theirs.persons[0], abs=0.1)
+    assert mine.animal == pytest.approx(theirs.animal, abs=0.1)
+    assert overlaps(mine.boxes[0], theirs.boxes[:1])[0] > 0.85
+
+
+def test_an_answer_does_not_depend_on_the_shape_seen_before(net: NanoNet, portrait: np.ndarray):
+    (alone,) = net.look([portrait], 384)
+    wide = np.ascontiguousarray(np.rot90(portrait))
+    _, again, _ = net.look([wide, portrait, portrait[:300]], 384)
+    np.testing.assert_array_equal(again.boxes, alone.boxes)
+    np.testing.assert_array_equal(again.persons, alone.persons)
+
+
+def test_a_wall_is_nobody(net: NanoNet):
+    (found,) = net.look([np.full((128, 72, 3), 200, np.uint8)], 384)
+    assert found.persons.max(initial=0) < 0.1
