@@ -1,18 +1,17 @@
 """The default detector: a cheap glance at every frame, a closer look where the glance is in doubt.
 
-The glance is YOLOX-nano. It seldom errs when it is sure, and misses persons that are small, dark or
-half hidden. The closer look asks YOLOX-nano again at a larger scale, and MediaPipe's body net: it
-sees more, and takes animals and things for persons. Their answers, and YOLOX-nano's on animals, are
-weighed as independent evidence is: the log odds are added.
+The glance is YOLOX-nano. It seldom errs when it is sure and sees no animal, and misses persons that
+are small, dark or half hidden. The closer look asks YOLOX-nano again at a larger scale, and
+MediaPipe's body net about the places where YOLOX saw as little as a hint: the body net sees more,
+and takes animals and things for persons, so what it alone sees is nobody. Their answers, and what
+YOLOX-nano says of animals, are weighed as independent evidence is: the log odds are added.
 
-The weights were fitted by logistic regression, in four folds by source, on 1,247 scenes composed of
-real footage (people in plain view, darkened, small on other pictures, half covered; animals, things
-and abstract pictures, also darkened), and rounded. Faces and hands added nothing to the other four
-and are looked for only where nobody was found: they are evidence of their own.
+The weights were fitted by `python -m benchmarks.fit_persons` and rounded. Faces and hands are
+looked for only where nobody was found: they are evidence of their own.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -24,21 +23,22 @@ from hashtag2action.vision.blazepose import (
 from hashtag2action.vision.boxes import shared_parts
 from hashtag2action.vision.hands import HandFinder
 from hashtag2action.vision.persons import NOBODY, Persons
-from hashtag2action.vision.weights import (
-    FACE_DETECTION,
-    YOLOX_NANO,
-    shipped,
-)
-from hashtag2action.vision.yolox import Things, YoloxNet
+from hashtag2action.vision.weights import FACE_DETECTION
+from hashtag2action.vision.yolox import Things
+from hashtag2action.vision.yolox_nano import NanoNet
 
-GLANCE_PX = 416
-"""Longer side at a glance. Source: YOLOX-nano's input."""
-CLOSE_PX = 640
-"""Longer side on a closer look. Chosen: half as large again, for small figures."""
+GLANCE_PX = 384
+"""Longer side at a glance. Chosen: it fits the footage of `benchmarks.fit_persons` no worse than
+YOLOX-nano's own 416; 320 is less often enough."""
+CLOSE_PX = 512
+"""Longer side on a closer look. Chosen: it fits that footage no worse than 576 and 640."""
 SURE = 0.3
 """YOLOX-nano's score from which a glance is enough. Source: the project's ONNX demo."""
+SUSPECT = 0.1
+"""Score of an animal from which one is suspected, and a glance is not enough. Chosen: dogs have
+more, and crawling babies; others next to never."""
 EVEN = 0.5
-"""Score at which a person is as likely as not."""
+"""Score from which it is called a person."""
 SAME = 0.5
 """Share of the smaller box inside the other from which two boxes are one person. Chosen."""
 LEAST_ODDS = 0.02, 0.1
@@ -46,10 +46,27 @@ LEAST_ODDS = 0.02, 0.1
 nothing must not outvote one that sees something."""
 GLANCE_WEIGHT, GLANCE_BIAS = 0.9, 1.6
 """Turn YOLOX-nano's log odds alone into ours: its 0.15 comes to lie at 0.5."""
-CLOSE_WEIGHTS = 0.85, 0.6, 0.6, 0.65
-"""Weights of YOLOX at a glance and closely, of the body net, and against, of an animal."""
-CLOSE_BIAS = 2.6
-"""Fitted 4.0, less the log odds of 0.8: as likely as not would be too many mistakes."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What the log odds of each witness weigh on a closer look, as fitted."""
+
+    glance: float
+    close: float
+    body: float
+    """Of the body net, where YOLOX-nano has a hint."""
+    animal: float
+    bias: float
+
+
+PLAIN = Weights(glance=0.4, close=0.6, body=0.7, animal=0.0, bias=3.95)
+"""Where no animal is suspected."""
+WITH_ANIMAL = Weights(glance=0.5, close=0.35, body=0.1, animal=-0.7, bias=2.0)
+"""Where one is: then hints and bodies say little, for animals have both."""
+CAUTION = 0.9
+"""Taken off the log odds. Chosen: a mistake weighs two and a half misses, for others show the same
+action, and a clip without a person teaches none."""
 
 
 class CascadeDetector:
@@ -57,7 +74,7 @@ class CascadeDetector:
 
     def __init__(self, num_threads: int) -> None:
         """Load the nets; raises what `YoloxNet` and `BlazePoseDetector` raise."""
-        self._net = YoloxNet(shipped(YOLOX_NANO), num_threads, "cpu")
+        self._net = NanoNet(num_threads)
         self._bodies = BlazePoseDetector(
             faces_and_hands=False, second_look=False, num_threads=num_threads
         )
@@ -80,10 +97,10 @@ class CascadeDetector:
         closer = self._net.look(again, CLOSE_PX)
         for place, things in zip(doubtful, closer, strict=True):
             glance, frame = found[place].notes, frames[place]
-            # A body can only add: where there is enough without, nobody looks for one.
-            persons = _weighed(glance, things, NOBODY)
-            if not persons.count(EVEN):
-                persons = _weighed(glance, things, self._bodies.detect([frame])[0])
+            # A body can only add, and only to a hint.
+            persons = weighed(glance, things, NOBODY)
+            if not persons.count(EVEN) and len(persons.scores):
+                persons = weighed(glance, things, self._bodies.detect([frame])[0])
             found[place] = persons if persons.count(EVEN) else self._parts(frame, persons)
         return found
 
@@ -91,7 +108,7 @@ class CascadeDetector:
         found = dict(enumerate(known))
         due = [k for k in range(len(frames)) if k not in found or found[k].notes is None]
         seen = self._net.look([frames[place] for place in due], GLANCE_PX)
-        found |= {place: _glanced(things) for place, things in zip(due, seen, strict=True)}
+        found |= {place: glanced(things) for place, things in zip(due, seen, strict=True)}
         return [found[place] for place in range(len(frames))]
 
     def _parts(self, frame: np.ndarray, persons: Persons) -> Persons:
@@ -100,31 +117,27 @@ class CascadeDetector:
         return replace(persons, face=face, hand=self._hands(frame))
 
 
-def _glanced(things: Things) -> Persons:
+def glanced(things: Things) -> Persons:
+    """Say what a glance says of persons, and whether it is enough."""
     boxes, scores = _no_animals(things)
     best = float(scores.max(initial=0.0))
-    return Persons(
-        boxes,
-        _chance(GLANCE_WEIGHT * _odds(scores, LEAST_ODDS[0]) + GLANCE_BIAS),
-        is_doubtful=best < SURE,
-        notes=things,
-    )
+    is_doubtful = best < SURE or things.animal >= SUSPECT
+    return Persons(boxes, _chance(_alone(scores)), is_doubtful=is_doubtful, notes=things)
 
 
-def _weighed(glance: Things, closer: Things, bodies: Persons) -> Persons:
+def _alone(scores: np.ndarray) -> np.ndarray:
+    """Return our log odds where YOLOX-nano alone speaks for a person."""
+    return GLANCE_WEIGHT * _odds(scores, LEAST_ODDS[0]) + GLANCE_BIAS
+
+
+def weighed(glance: Things, closer: Things, bodies: Persons) -> Persons:
     """Join three views of one frame; the surest box gets the weight of all evidence."""
     (far_boxes, far), (near_boxes, near) = _no_animals(glance), _no_animals(closer)
-    animal = max(glance.animal, closer.animal)
-    said = (
-        _odds(far.max(initial=0), LEAST_ODDS[0]),
-        _odds(near.max(initial=0), LEAST_ODDS[0]),
-        _odds(bodies.best_score, LEAST_ODDS[1]),
-        -_odds(animal, LEAST_ODDS[1]),
-    )
-    evidence = CLOSE_BIAS + sum(w * odds for w, odds in zip(CLOSE_WEIGHTS, said, strict=True))
-    whole = float(_chance(np.array(evidence)))
-    boxes = np.concatenate([near_boxes, far_boxes, bodies.boxes])
-    alone = np.concatenate([near, far, bodies.scores * LEAST_ODDS[1]])
+    boxes, alone = np.concatenate([near_boxes, far_boxes]), np.concatenate([near, far])
+    said = evidence(glance, closer, bodies)
+    weights = WITH_ANIMAL if max(glance.animal, closer.animal) >= SUSPECT else PLAIN
+    odds = said @ astuple(weights)[:-1] + weights.bias - CAUTION
+    whole = float(_chance(np.array(odds)))
     order = np.argsort(-alone, kind="stable")
     boxes, alone = boxes[order], alone[order]
     keep = [
@@ -133,9 +146,24 @@ def _weighed(glance: Things, closer: Things, bodies: Persons) -> Persons:
         if not np.any(shared_parts(boxes[:k], boxes[k : k + 1]) >= SAME)
     ]
     boxes, alone = boxes[keep], alone[keep]
-    scores = np.minimum(_chance(GLANCE_WEIGHT * _odds(alone, LEAST_ODDS[0]) + GLANCE_BIAS), whole)
+    scores = np.minimum(_chance(_alone(alone)), whole)
     scores[:1] = whole
     return Persons(boxes, scores.astype(np.float32))
+
+
+def evidence(glance: Things, closer: Things, bodies: Persons) -> np.ndarray:
+    """Return the log odds of the witnesses, float64 (4,), in the order of `Weights`."""
+    (far_boxes, far), (near_boxes, near) = _no_animals(glance), _no_animals(closer)
+    hints = np.concatenate([near_boxes, far_boxes])
+    is_hinted = np.any(shared_parts(hints, bodies.boxes) >= SAME, axis=0)
+    return np.array(
+        [
+            _odds(far.max(initial=0), LEAST_ODDS[0]),
+            _odds(near.max(initial=0), LEAST_ODDS[0]),
+            _odds(bodies.scores[is_hinted].max(initial=0), LEAST_ODDS[1]),
+            _odds(max(glance.animal, closer.animal), SUSPECT),
+        ]
+    )
 
 
 def _no_animals(things: Things) -> tuple[np.ndarray, np.ndarray]:
