@@ -1,13 +1,16 @@
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.video.films import film
 
 from hashtag2action.data.clip_set import Clip, ClipSet
 from hashtag2action.data.clips import FolderClips
-from hashtag2action.data.frames import DecodeOnDemand, FrameReader, KeepInMemory
+from hashtag2action.data.frames import DecodeOnDemand, FrameReader, KeepInMemory, frames_at
 from hashtag2action.data.loader import (
     BatchPlan,
     ClipBatches,
@@ -153,3 +156,29 @@ def test_segments_take_one_frame_of_each_part(videos: Path) -> None:
     )
     levels = batches[0].clips.float().mean(dim=(1, 3, 4)) / 5
     assert ((levels // 10) == torch.arange(4)).all()
+
+
+def write_film_of_time(path: Path, rate: int, stamps_ms: list[int] | None = None) -> Clip:
+    """Four seconds; the gray level of a frame is 60 times its second."""
+    times = [stamp / 1000 for stamp in stamps_ms or []] or [n / rate for n in range(4 * rate)]
+    frames = [np.full((32, 48, 3), round(60 * time_s), np.uint8) for time_s in times]
+    base = Fraction(1, 1000) if stamps_ms else None
+    film(path, frames, rate=rate, stamps=stamps_ms, time_base=base, options={"crf": "4"})
+    return Clip(path.name, path, end_s=4.0)
+
+
+def test_motion_is_the_same_at_any_rate(tmp_path: Path) -> None:
+    uneven = [0, *np.cumsum([15, 55, 33, 20, 42] * 24)[:-1].tolist()]
+    clips = [write_film_of_time(tmp_path / f"{rate}.mp4", rate) for rate in (24, 25, 30, 60)]
+    clips.append(write_film_of_time(tmp_path / "uneven.mp4", 100, uneven))
+    sampling = Sampling(num_frames=16, stride_s=4 / 30)
+    reader = FrameReader(DecodeOnDemand())
+    for clip in clips:
+        with reader.open(clip) as opened:
+            times = sampling.times(opened.span_s, np.random.default_rng(0))
+            assert np.diff(times) == pytest.approx(4 / 30)
+            levels = frames_at(opened, times).mean(axis=(1, 2, 3)) / 60
+        # A frame shows the time it began: at 24 frames a second up to 42 ms before; the codec
+        # moves levels by one or two of 60.
+        assert (times - levels).max() < 0.06 + 0.04
+        assert (levels - times).max() < 0.04
