@@ -139,7 +139,8 @@ def _tokens(
         network, at = encoder.card.network, 0
         shape = (count, network.grid.num_tokens, network.embed_dim)
         kept = np.lib.format.open_memmap(beside, "w+", np.float16, shape)
-        for _, views in readable_views(encoder.card, data, MIDDLE, None):
+        workers = encoder.runtime.num_workers
+        for _, views in readable_views(encoder.card, data, MIDDLE, None, workers):
             kept[at] = encoder.tokens(views)[0].cpu().numpy()
             at += 1
         kept.flush()

@@ -18,11 +18,11 @@ from hashtag2action.config import Config
 from hashtag2action.data.clip_set import Clip, ClipSet
 from hashtag2action.data.clips import ClipSource
 from hashtag2action.data.frames import DecodeOnDemand, Decoding, FrameReader, OnProgress
-from hashtag2action.errors import ConfigError, VideoError
+from hashtag2action.errors import ConfigError
 from hashtag2action.evaluate.compute import Compute
 from hashtag2action.evaluate.metrics import calibration, summary
 from hashtag2action.evaluate.recognizer import Card, load_recognizer
-from hashtag2action.evaluate.views import Views, clip_views
+from hashtag2action.evaluate.views import Views, views_of
 from hashtag2action.logs import begin_run
 from hashtag2action.manifest import write_json
 from hashtag2action.models.vit import VisionTransformer
@@ -47,6 +47,8 @@ class EvaluationRuntime(Compute):
 
     views_per_step: Annotated[int, Field(gt=0)] = 16
     """Views that go through the network at once."""
+    num_workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that decode ahead; 0 decodes in turn with the network (best on a CPU)."""
 
 
 class Evaluate(Config):
@@ -138,16 +140,18 @@ def _predict_all(
     config: Evaluate,
     on_progress: OnProgress | None,
 ) -> tuple[list[Clip], Float[np.ndarray, "n v k"]]:
-    reader = FrameReader(config.data.decoding)
     read: list[Clip] = []
     probabilities: list[np.ndarray] = []
-    for number, clip in enumerate(clips.clips, start=1):
-        try:
-            views = clip_views(clip, reader, card.sampling, config.views, card.network.size_px)
-        except VideoError as error:
-            if config.data.unreadable == "fail":
-                raise VideoError(f"{clip.path}: {error}") from error
-            continue
+    seen = views_of(
+        clips.clips,
+        FrameReader(config.data.decoding),
+        card.sampling,
+        config.views,
+        card.network.size_px,
+        skip_unreadable=config.data.unreadable == "skip",
+        num_workers=config.runtime.num_workers,
+    )
+    for number, clip, views in seen:
         probabilities.append(predict_views(model, views, config.runtime))
         read.append(clip)
         if on_progress is not None:

@@ -16,11 +16,11 @@ from torch import Tensor
 from hashtag2action.config import Config
 from hashtag2action.data.clip_set import Clip
 from hashtag2action.data.frames import FrameReader, OnProgress
-from hashtag2action.errors import CheckpointError, ConfigError, VideoError
+from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.evaluate.cards import card_for
 from hashtag2action.evaluate.evaluate import EvaluationData, EvaluationRuntime
 from hashtag2action.evaluate.recognizer import Card
-from hashtag2action.evaluate.views import Views, clip_views
+from hashtag2action.evaluate.views import Views, views_of
 from hashtag2action.logs import begin_run, finished_result
 from hashtag2action.manifest import write_json
 from hashtag2action.models.layouts import misfits, open_weights, size_of
@@ -160,7 +160,9 @@ def write_features(
     beside, num_written = path.with_name(f".{path.name}"), 0
     rows: list[dict[str, Any]] = []
     with pq.ParquetWriter(beside, schema) as writer:
-        for clip, seen in readable_views(encoder.card, data, views, on_progress):
+        for clip, seen in readable_views(
+            encoder.card, data, views, on_progress, encoder.runtime.num_workers
+        ):
             label = None if clip.label is None else names[clip.label]
             found = encoder.features(seen)
             rows.append({"clip_id": clip.clip_id, "label": label, "features": found})
@@ -176,21 +178,28 @@ def write_features(
 
 
 def readable_views(
-    card: Card, data: EvaluationData, views: Views, on_progress: OnProgress | None
+    card: Card,
+    data: EvaluationData,
+    views: Views,
+    on_progress: OnProgress | None,
+    num_workers: int = 0,
 ) -> Iterator[tuple[Clip, UInt8[Tensor, "v 3 t h w"]]]:
     """Give the views of every clip that can be read.
 
     Raises:
         VideoError: One cannot, and skipping was not asked for.
     """
-    clips, reader = data.clips.read(), FrameReader(data.decoding)
-    for number, clip in enumerate(clips.clips, start=1):
-        try:
-            seen = clip_views(clip, reader, card.sampling, views, card.network.size_px)
-        except VideoError as error:
-            if data.unreadable == "fail":
-                raise VideoError(f"{clip.path}: {error}") from error
-            continue
-        yield clip, seen
+    clips = data.clips.read()
+    seen = views_of(
+        clips.clips,
+        FrameReader(data.decoding),
+        card.sampling,
+        views,
+        card.network.size_px,
+        skip_unreadable=data.unreadable == "skip",
+        num_workers=num_workers,
+    )
+    for number, clip, found in seen:
+        yield clip, found
         if on_progress is not None:
             on_progress("features", number, len(clips.clips))

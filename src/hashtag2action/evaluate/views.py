@@ -3,19 +3,22 @@
 Source: VideoMAE V2, official code: 5 x 3 views on Kinetics and UCF101, 2 x 3 on SSv2.
 """
 
-from typing import Annotated
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 from pydantic import Field
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from hashtag2action.config import Config
 from hashtag2action.data.clip_set import Clip
 from hashtag2action.data.frames import FrameReader
 from hashtag2action.data.loader import Sampling
 from hashtag2action.data.transforms import spatial_crops
+from hashtag2action.errors import VideoError
 from hashtag2action.video.sampling import segment_times, view_times
 
 
@@ -58,3 +61,63 @@ def clip_views(
                 target[shown] = crop
     stacked = torch.from_numpy(out).unflatten(1, times.shape)
     return stacked.transpose(0, 1).flatten(0, 1).permute(0, 4, 1, 2, 3)
+
+
+def views_of(
+    clips: Sequence[Clip],
+    reader: FrameReader,
+    sampling: Sampling,
+    views: Views,
+    size_px: int,
+    *,
+    skip_unreadable: bool,
+    num_workers: int = 0,
+) -> Iterator[tuple[int, Clip, UInt8[Tensor, "v 3 t h w"]]]:
+    """Give the views of every clip that can be read, in order, with its number from 1 on.
+
+    Args:
+        clips: All of them.
+        reader: Where frames come from.
+        sampling: Which frames make a view.
+        views: How many.
+        size_px: Height and width of a view.
+        skip_unreadable: Leave out clips that cannot be read; else they are an error.
+        num_workers: Processes that decode ahead; 0 decodes here, when asked.
+
+    Raises:
+        VideoError: A clip cannot be read; the message names its file.
+    """
+    made = _ViewedClips(clips, reader, sampling, views, size_px)
+    seen: Iterable[_Viewed] = (made[place] for place in range(len(clips)))
+    if num_workers:
+        seen = DataLoader(made, batch_size=None, sampler=range(len(clips)), num_workers=num_workers)
+    for number, (clip, viewed) in enumerate(zip(clips, seen, strict=True), start=1):
+        if viewed.views is not None:
+            yield number, clip, viewed.views
+        elif not skip_unreadable:
+            raise VideoError(f"{clip.path}: {viewed.trouble}")
+
+
+class _Viewed(NamedTuple):
+    views: UInt8[Tensor, "v 3 t h w"] | None
+    trouble: str = ""
+
+
+class _ViewedClips(Dataset[_Viewed]):
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        reader: FrameReader,
+        sampling: Sampling,
+        views: Views,
+        size_px: int,
+    ) -> None:
+        self._clips = clips
+        self._reader = reader
+        self._how = (sampling, views, size_px)
+
+    def __getitem__(self, place: int) -> _Viewed:
+        try:
+            return _Viewed(clip_views(self._clips[place], self._reader, *self._how))
+        except VideoError as error:
+            return _Viewed(None, str(error))
