@@ -9,6 +9,7 @@ from hashtag2action.train.ledger import (
     StepRecord,
     TrainingDivergedError,
 )
+from hashtag2action.train.loggers import Logger
 from hashtag2action.train.parallel import World
 
 
@@ -32,8 +33,9 @@ def test_a_step_is_the_mean_over_its_passes() -> None:
 
 
 def test_a_line_sums_up_its_steps() -> None:
-    ledger, lines = Ledger(World(), []), []
-    log = LogMetrics(ledger, None, [lambda step, line: lines.append((step, line))], 2, 3)
+    ledger, lines, closed = Ledger(World(), []), [], []
+    shown = Logger(lambda step, line: lines.append((step, line)), lambda: closed.append(True))
+    log = LogMetrics(ledger, None, [shown], 2, 3)
     for step, loss in enumerate((2.0, 4.0, 6.0), start=1):
         ledger.add(record(step, loss))
         log(step)
@@ -44,6 +46,8 @@ def test_a_line_sums_up_its_steps() -> None:
     assert first["data_wait_fraction"] == pytest.approx(0.25)
     assert first["lr"] == pytest.approx(0.2)
     assert ledger.settle() == []
+    log.close()
+    assert closed == [True]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,13 +38,15 @@ def test_tensorboard_shows_the_lines(settings: Settings, tmp_path: Path) -> None
 
 def test_weights_and_biases_logs_without_a_network(tmp_path: Path) -> None:
     runtime = Runtime(wandb="offline")
-    (sink,) = open_loggers(runtime, tmp_path, runtime, 0)
-    sink(1, {"loss": 0.5})
-    import wandb
-
-    wandb.finish()
+    (logger,) = open_loggers(runtime, tmp_path, runtime, 0)
+    logger.write(1, {"loss": 0.5})
+    logger.close()
     (file,) = tmp_path.rglob("*.wandb")
-    assert b"loss" in file.read_bytes()
+    # A process of its own writes it, and is not waited for.
+    until = time.monotonic() + 30
+    while b"loss" not in file.read_bytes():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

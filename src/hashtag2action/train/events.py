@@ -2,13 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from hashtag2action.data.frames import OnProgress
 from hashtag2action.logs import MetricWriter
 from hashtag2action.train.checkpoint import TrainingState, save_best, save_checkpoint
 from hashtag2action.train.ledger import Ledger
+from hashtag2action.train.loggers import Logger
 
 Line = dict[str, float | int]
 
@@ -19,7 +19,7 @@ class LogMetrics:
     Args:
         ledger: Has the figures of the steps.
         writer: Writes metrics.jsonl; None in all processes but the first.
-        others: Also given the number of steps and the line.
+        others: Also shown the lines.
         every: Steps from line to line.
         total_steps: The last step, which is always logged.
     """
@@ -28,7 +28,7 @@ class LogMetrics:
         self,
         ledger: Ledger,
         writer: MetricWriter | None,
-        others: list[Callable[[int, Line], None]],
+        others: list[Logger],
         every: int,
         total_steps: int,
     ) -> None:
@@ -54,7 +54,12 @@ class LogMetrics:
         if self.writer is not None:
             self.writer.write(num_steps, self.last)
         for other in self.others:
-            other(num_steps, self.last)
+            other.write(num_steps, self.last)
+
+    def close(self) -> None:
+        """Tell the other loggers that there will be no further line."""
+        for other in self.others:
+            other.close()
 
 
 def summary(steps: list[dict[str, float]]) -> Line:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,11 +10,18 @@ from hashtag2action.config import Config, key_of
 from hashtag2action.errors import MissingExtraError
 from hashtag2action.train.runtime import Runtime
 
-Sink = Callable[[int, dict[str, float | int]], None]
-"""Given the number of steps and a line of figures."""
+
+@dataclass(frozen=True)
+class Logger:
+    """Something that shows lines."""
+
+    write: Callable[[int, dict[str, float | int]], None]
+    """Given the number of steps and a line of figures."""
+    close: Callable[[], None]
+    """Called when the training is done."""
 
 
-def open_loggers(runtime: Runtime, out: Path, config: Config, first_step: int) -> list[Sink]:
+def open_loggers(runtime: Runtime, out: Path, config: Config, first_step: int) -> list[Logger]:
     """Open the loggers the runtime asks for; lines reach them as they are written.
 
     Args:
@@ -25,15 +33,15 @@ def open_loggers(runtime: Runtime, out: Path, config: Config, first_step: int) -
     Raises:
         MissingExtraError: A logger's package is not installed.
     """
-    sinks: list[Sink] = []
+    loggers: list[Logger] = []
     if runtime.tensorboard:
-        sinks.append(_tensorboard(out / "tensorboard", first_step))
+        loggers.append(_tensorboard(out / "tensorboard", first_step))
     if runtime.wandb != "off":
-        sinks.append(_wandb(runtime.wandb, runtime.wandb_project, out, config.key_fields()))
-    return sinks
+        loggers.append(_wandb(runtime.wandb, runtime.wandb_project, out, config.key_fields()))
+    return loggers
 
 
-def _tensorboard(folder: Path, first_step: int) -> Sink:
+def _tensorboard(folder: Path, first_step: int) -> Logger:
     try:
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
         from tensorboard.compat.proto.summary_pb2 import Summary
@@ -51,12 +59,12 @@ def _tensorboard(folder: Path, first_step: int) -> Sink:
         writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
         writer.flush()
 
-    return write
+    return Logger(write, writer.close)
 
 
 def _wandb(
     mode: Literal["offline", "online"], project: str, out: Path, settings: dict[str, Any]
-) -> Sink:
+) -> Logger:
     try:
         import wandb
     except ImportError as error:
@@ -75,4 +83,4 @@ def _wandb(
     def write(step: int, line: dict[str, float | int]) -> None:
         run.log(dict(line), step=step)
 
-    return write
+    return Logger(write, run.finish)

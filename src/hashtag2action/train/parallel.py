@@ -142,12 +142,14 @@ class Spread:
     @contextmanager
     def opened(self) -> Iterator[None]:
         """Have the parameters outside blocks whole, for calls of parts of the network."""
-        if isinstance(self.network, FSDPModule):
-            self.network.unshard()
+        if not isinstance(self.network, FSDPModule):
             yield
+            return
+        self.network.unshard()
+        try:
+            yield
+        finally:
             self.network.reshard()
-        else:
-            yield
 
 
 def blocks_of(network: nn.Module) -> list[Block]:

@@ -140,6 +140,7 @@ def run(
         events.append(ShowProgress(on_progress, label, first_step, schedule.total_steps, logged))
     steps = iterate(data.batches, first_step, schedule.total_steps, runtime.num_workers, passes)
     fit(spread, task.objective, steps, state, recipe, ledger, events)
+    logged.close()
     grid = task.trained_grid or config.network.grid
     card = Card(config.network, task.class_names, data.batches.sampling, grid)
     result = _write_all_weights(out, state, card)
