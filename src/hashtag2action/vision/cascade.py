@@ -64,9 +64,9 @@ PLAIN = Weights(glance=0.4, close=0.6, body=0.7, animal=0.0, bias=3.95)
 """Where no animal is suspected."""
 WITH_ANIMAL = Weights(glance=0.5, close=0.35, body=0.1, animal=-0.7, bias=2.0)
 """Where one is: then hints and bodies say little, for animals have both."""
-CAUTION = 0.9
-"""Taken off the log odds. Chosen: a mistake weighs two and a half misses, for others show the same
-action, and a clip without a person teaches none."""
+CAUTION = 0.7
+"""Taken off the log odds. Chosen: a mistake weighs twice a miss, for others show the same action,
+and a clip without a person teaches none."""
 
 
 class CascadeDetector:
