@@ -11,28 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hashtag2action.models.attention import attend
+from hashtag2action.models.linear import Linear, linear
+
 LAYER_NORM_EPS = 1e-6
 """Added to the variance by every LayerNorm. Source: VideoMAE V2, official code."""
-
-SHORT_SEQUENCE = 1024
-"""Up to this many keys, bfloat16 attention on a CPU is two plain matrix products.
-
-Chosen by measurement (torch 2.13, one core, forward and backward, GFLOP/s against torch's fused
-kernel): on an AMD Zen 5, 163 against 38 at 160 tokens and 133 against 89 at 944; on an Intel Xeon
-without matrix units, 52 against 25 and 57 against 61. In float32 the fused kernel is as fast or
-faster everywhere.
-"""
-
-
-def attend(
-    query: Float[Tensor, "b h q d"], key: Float[Tensor, "b h k d"], value: Float[Tensor, "b h k d"]
-) -> Float[Tensor, "b h q d"]:
-    """Mix values by softmax(query key^T / sqrt(d)): the only place where attention is computed."""
-    on_cpu_in_bf16 = query.device.type == "cpu" and query.dtype is torch.bfloat16
-    if on_cpu_in_bf16 and key.shape[-2] <= SHORT_SEQUENCE:
-        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-        return scores.softmax(dim=-1) @ value
-    return F.scaled_dot_product_attention(query, key, value)
 
 
 class Attention(nn.Module):
@@ -47,10 +30,10 @@ class Attention(nn.Module):
         super().__init__()
         assert dim % num_heads == 0, f"{num_heads} heads do not divide a width of {dim}"
         self.num_heads = num_heads
-        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.qkv = Linear(dim, 3 * dim, bias=False)
         self.q_bias = nn.Parameter(torch.zeros(dim))
         self.v_bias = nn.Parameter(torch.zeros(dim))
-        self.proj = nn.Linear(dim, dim)
+        self.proj = Linear(dim, dim)
 
     def forward(
         self, tokens: Float[Tensor, "b n d"], num_read: int | None = None
@@ -63,13 +46,13 @@ class Attention(nn.Module):
         """
         if num_read is None or num_read == tokens.shape[1]:
             bias = torch.cat([self.q_bias, torch.zeros_like(self.v_bias), self.v_bias])
-            query, key, value = self._heads(F.linear(tokens, self.qkv.weight, bias), 3)
+            query, key, value = self._heads(linear(tokens, self.qkv.weight, bias), 3)
         else:
             dim = tokens.shape[-1]
             query_weight, rest = self.qkv.weight.split([dim, 2 * dim])
             bias = torch.cat([torch.zeros_like(self.v_bias), self.v_bias])
-            (query,) = self._heads(F.linear(tokens[:, -num_read:], query_weight, self.q_bias), 1)
-            key, value = self._heads(F.linear(tokens, rest, bias), 2)
+            (query,) = self._heads(linear(tokens[:, -num_read:], query_weight, self.q_bias), 1)
+            key, value = self._heads(linear(tokens, rest, bias), 2)
         return self.proj(attend(query, key, value).transpose(1, 2).flatten(2))
 
     def _heads(self, joined: Float[Tensor, "b n kd"], num_parts: int) -> tuple[Tensor, ...]:
@@ -88,8 +71,8 @@ class Mlp(nn.Module):
 
     def __init__(self, dim: int, hidden_dim: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(dim, hidden_dim)
-        self.fc2 = nn.Linear(hidden_dim, dim)
+        self.fc1 = Linear(dim, hidden_dim)
+        self.fc2 = Linear(hidden_dim, dim)
 
     def forward(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         """Transform every token by itself."""

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Int64, Num
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from hashtag2action.errors import ConfigError
+from hashtag2action.models.linear import linear
 from hashtag2action.models.pixels import normalized_pixels
 
 
@@ -131,7 +131,7 @@ class PatchEmbed(nn.Module):
         else:
             tubelets = gather_tubelets(clips, indices, self.patch_size, self.tubelet_size)
         pixels = normalized_pixels(tubelets).flatten(2)
-        return F.linear(pixels, self.proj.weight.flatten(1), self.proj.bias)
+        return linear(pixels, self.proj.weight.flatten(1), self.proj.bias)
 
 
 def _cells(

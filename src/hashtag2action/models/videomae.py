@@ -16,6 +16,7 @@ from jaxtyping import Float, Int64, Num
 from torch import Tensor, nn
 
 from hashtag2action.models.layers import LAYER_NORM_EPS, Attention, Block
+from hashtag2action.models.linear import Linear
 from hashtag2action.models.patch_embed import Grid, PatchEmbed, check_clips, token_grid
 from hashtag2action.models.position import Positions
 from hashtag2action.models.variants import variant
@@ -89,7 +90,7 @@ class Decoder(nn.Module):
         self.positions = Positions(grid, embed_dim)
         self.blocks = nn.ModuleList(Block(embed_dim, num_heads, mlp_ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(embed_dim, eps=LAYER_NORM_EPS)
-        self.head = nn.Linear(embed_dim, num_outputs)
+        self.head = Linear(embed_dim, num_outputs)
 
     def forward(self, tokens: Float[Tensor, "b n d"], num_decoded: int) -> Float[Tensor, "b m out"]:
         """Predict pixels for the last `num_decoded` tokens, looking at all of them."""
@@ -158,7 +159,7 @@ class VideoMAE(nn.Module):
             num_outputs=3 * tubelet_size * patch_size**2,
             grid=self.grid,
         )
-        self.encoder_to_decoder = nn.Linear(embed_dim, decoder_embed_dim, bias=False)
+        self.encoder_to_decoder = Linear(embed_dim, decoder_embed_dim, bias=False)
         self.init_weights()
 
     @classmethod

@@ -18,6 +18,7 @@ from hashtag2action.models.layers import (
     FeatureDrop,
     drop_path_rates,
 )
+from hashtag2action.models.linear import Linear
 from hashtag2action.models.patch_embed import Grid, PatchEmbed, check_clips, token_grid
 from hashtag2action.models.position import Positions
 from hashtag2action.models.variants import variant
@@ -76,7 +77,7 @@ class VisionTransformer(nn.Module):
         )
         self.fc_norm = nn.LayerNorm(embed_dim, eps=LAYER_NORM_EPS)
         self.head_drop = FeatureDrop(head_drop_rate, embed_dim)
-        self.head = nn.Linear(embed_dim, num_classes) if num_classes else nn.Identity()
+        self.head = Linear(embed_dim, num_classes) if num_classes else nn.Identity()
         self.init_weights()
 
     @classmethod

@@ -1,0 +1,50 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from hashtag2action.models.linear import Linear, linear, product
+
+
+def test_linear_layers_give_torchs_numbers_and_gradients(generator):
+    weight = torch.randn(20, 12, generator=generator, requires_grad=True)
+    bias = torch.randn(20, generator=generator, requires_grad=True)
+    dense = torch.randn(3, 7, 12, generator=generator, requires_grad=True)
+    for tokens in (dense, dense[:, -4:], dense.transpose(0, 1), dense[:0]):
+        for leaves in ((dense, weight, bias), (dense, weight)):
+            offset = bias if len(leaves) == 3 else None
+            ours, theirs = linear(tokens, weight, offset), F.linear(tokens, weight, offset)
+            torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+            above = torch.randn(ours.shape, generator=generator)
+            for one, other in zip(
+                torch.autograd.grad((ours * above).sum(), leaves),
+                torch.autograd.grad((theirs * above).sum(), leaves),
+                strict=True,
+            ):
+                torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+def test_rows_of_a_weight_serve_as_one(generator):
+    weight = torch.randn(30, 12, generator=generator)
+    tokens = torch.randn(5, 12, generator=generator)
+    torch.testing.assert_close(linear(tokens, weight[10:20], None), tokens @ weight[10:20].T)
+    torch.testing.assert_close(linear(tokens, weight.T.contiguous().T, None), tokens @ weight.T)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_products_take_matrices_and_their_transposes(dtype, generator):
+    left = torch.randn(9, 4, generator=generator).to(dtype)
+    right = torch.randn(4, 6, generator=generator).to(dtype)
+    expected = left @ right
+    for one in (left, left.T.contiguous().T):
+        for other in (right, right.T.contiguous().T):
+            torch.testing.assert_close(product(one, other), expected)
+
+
+def test_a_layer_runs_in_bfloat16_under_autocast(generator):
+    layer = Linear(12, 8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = layer(torch.randn(5, 12, generator=generator))
+    assert out.dtype is torch.bfloat16
+    out.float().sum().backward()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.dtype is torch.float32
