@@ -6,6 +6,7 @@ time, until as many kills as asked for have hit a run and it has come to its end
 metrics.jsonl, to the last digit, and the weights, to the last bit.
 """
 
+import contextlib
 import multiprocessing
 import random
 import time
@@ -27,6 +28,8 @@ NUM_KILLS = 20
 """Kills per objective. Source: the bar."""
 CLOCKS = ("clips_per_s", "data_wait_fraction")
 """Fields of a line that tell of time, and so differ from run to run."""
+LONGEST_FAREWELL_S = 30.0
+"""A worker looks for its parent every 5 s; more where the machine is busy."""
 LONGEST_DELAY_S = 0.03
 """After a step is reported, up to this long until the kill: a step and a half, with its state."""
 
@@ -38,6 +41,8 @@ class Survival:
     num_kills: int
     same_lines: bool
     same_weights: bool
+    num_left: int
+    """Processes of killed runs that have not ended by themselves."""
 
 
 def objectives(world: Path, num_steps: int) -> dict[str, dict[str, Any]]:
@@ -71,6 +76,12 @@ def measure(out: Path) -> list[Figure]:
             ),
             _same(f"{kind}: loss curve, to the last digit", found.same_lines),
             _same(f"{kind}: weights, to the last bit", found.same_weights),
+            Figure(
+                f"{kind}: workers that outlive their killed training",
+                str(found.num_left),
+                "0",
+                found.num_left == 0,
+            ),
         ]
     return figures
 
@@ -87,10 +98,10 @@ def survive(kind: str, recipe: dict[str, Any], out: Path, num_kills: int, seed: 
     """
     alone, killed = out / f"{kind}-alone", out / f"{kind}-killed"
     train(kind, recipe, alone)
-    chance, kills = random.Random(seed), 0
+    chance, kills, family = random.Random(seed), 0, set[tuple[int, str]]()
     while kills < num_kills and not (killed / "result.json").exists():
         runtime = recipe["runtime"] | {"num_workers": chance.choice([0, 1, 2])}
-        kills += _run_and_kill(kind, recipe | {"runtime": runtime}, killed, chance)
+        kills += _run_and_kill(kind, recipe | {"runtime": runtime}, killed, chance, family)
     train(kind, recipe, killed)
     return Survival(
         kills,
@@ -99,6 +110,7 @@ def survive(kind: str, recipe: dict[str, Any], out: Path, num_kills: int, seed: 
             _same_tensors(alone / name, killed / name)
             for name in ("weights.safetensors", "weights_average.safetensors")
         ),
+        _num_left(family),
     )
 
 
@@ -115,8 +127,17 @@ def train(kind: str, recipe: dict[str, Any], out: Path, news: Connection | None 
         finetune(Finetune.model_validate(recipe), out, tell)
 
 
-def _run_and_kill(kind: str, recipe: dict[str, Any], out: Path, chance: random.Random) -> bool:
-    """Kill a run at a random moment; tells whether it was still running."""
+def _run_and_kill(
+    kind: str,
+    recipe: dict[str, Any],
+    out: Path,
+    chance: random.Random,
+    family: set[tuple[int, str]],
+) -> bool:
+    """Kill a run at a random moment; tells whether it was still running.
+
+    Its children are added to `family`.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["benchmarks.resume"])
     ours, theirs = context.Pipe(duplex=False)
@@ -131,10 +152,36 @@ def _run_and_kill(kind: str, recipe: dict[str, Any], out: Path, chance: random.R
             break
     time.sleep(chance.random() * LONGEST_DELAY_S)
     was_running = process.is_alive()
+    family |= _children(process.pid)
     process.kill()
     process.join()
     ours.close()
     return was_running
+
+
+def _children(pid: int | None) -> set[tuple[int, str]]:
+    """Return the children of a process, each by its number and the time it began."""
+    found: set[tuple[int, str]] = set()
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found |= {(int(child), _began(int(child))) for child in file.read_text().split()}
+    return found
+
+
+def _began(pid: int) -> str:
+    """Return when a process began, in clock ticks; empty for one that ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
+
+
+def _num_left(family: set[tuple[int, str]]) -> int:
+    """Count those that are still there, after the time a worker takes to miss its parent."""
+    until = time.monotonic() + LONGEST_FAREWELL_S
+    while time.monotonic() < until and any(began == _began(pid) != "" for pid, began in family):
+        time.sleep(0.1)
+    return sum(_began(pid) == began for pid, began in family if began)
 
 
 def _lines(out: Path) -> list[dict[str, Any]]:

@@ -12,3 +12,4 @@ def test_killed_run_ends_as_the_one_left_alone(kind: str, world: Path, tmp_path:
     assert found.num_kills == 2
     assert found.same_lines
     assert found.same_weights
+    assert found.num_left == 0

@@ -251,7 +251,14 @@ def iterate(
     portions = (Portion(step, *cut) for step in range(first_step, num_steps) for cut in cuts)
     if num_workers == 0:
         return (batches[portion] for portion in portions)
+    # Forked workers share the frames kept in memory, and end when their training is killed: they
+    # watch their parent, which another way of starting them would put a server between.
     loader = DataLoader(
-        batches, batch_size=None, sampler=portions, num_workers=num_workers, prefetch_factor=2
+        batches,
+        batch_size=None,
+        sampler=portions,
+        num_workers=num_workers,
+        prefetch_factor=2,
+        multiprocessing_context="fork",
     )
     return iter(loader)
