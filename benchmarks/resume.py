@@ -41,8 +41,8 @@ class Survival:
     num_kills: int
     same_lines: bool
     same_weights: bool
-    num_left: int
-    """Processes of killed runs that have not ended by themselves."""
+    family: frozenset[tuple[int, str]]
+    """Children of the killed runs, each by its number and the time it began."""
 
 
 def objectives(world: Path, num_steps: int) -> dict[str, dict[str, Any]]:
@@ -78,9 +78,9 @@ def measure(out: Path) -> list[Figure]:
             _same(f"{kind}: weights, to the last bit", found.same_weights),
             Figure(
                 f"{kind}: workers that outlive their killed training",
-                str(found.num_left),
+                str(left := num_left(found.family)),
                 "0",
-                found.num_left == 0,
+                left == 0,
             ),
         ]
     return figures
@@ -110,7 +110,7 @@ def survive(kind: str, recipe: dict[str, Any], out: Path, num_kills: int, seed: 
             _same_tensors(alone / name, killed / name)
             for name in ("weights.safetensors", "weights_average.safetensors")
         ),
-        _num_left(family),
+        frozenset(family),
     )
 
 
@@ -176,7 +176,7 @@ def _began(pid: int) -> str:
         return ""
 
 
-def _num_left(family: set[tuple[int, str]]) -> int:
+def num_left(family: frozenset[tuple[int, str]]) -> int:
     """Count those that are still there, after the time a worker takes to miss its parent."""
     until = time.monotonic() + LONGEST_FAREWELL_S
     while time.monotonic() < until and any(began == _began(pid) != "" for pid, began in family):
