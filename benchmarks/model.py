@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks import model_weights
+from benchmarks import model_weights, step
 from benchmarks.figures import Part, run
 
 
@@ -27,6 +27,7 @@ def parts(shared: Path) -> list[Part]:
         ("weights-hostile", model_weights.hostile),
         ("weights-memory", model_weights.memory),
         ("weights-sizes", partial(model_weights.sizes, shared)),
+        *step.parts(),
     ]
 
 
