@@ -55,7 +55,7 @@ class SelectClips(Stage):
     min_hand_fraction: float = Field(default=0.75, gt=0, le=1)
     """Least share of closely looked at frames that show a hand, where no person is found: hands at
     work are an action, though nobody is seen (piano, knitting). Source: the Hashtag2Action paper
-    keeps them. Chosen: both of the two closer looks that a scene without a person gets."""
+    keeps them. Chosen: all of the one or two closer looks that a scene without a person gets."""
     min_motion: float = Field(default=0.3, ge=0)
     """Least mean change of luma over 0.1 s, 0 to 255. Chosen: an encoder's noise lies below."""
     max_still_fraction: float = Field(default=0.9, ge=0, le=1)
