@@ -27,6 +27,7 @@ _STEP_S = 0.45  # chosen: somebody who stands still for half a second does so fo
 _PHOTO_LEFTOVER = 0.12  # chosen: persons of real footage leave 0.14 or more, slides 0.13 or less
 _MARK_CAMERA = 0.02  # shorter sides a second; chosen: two pixels from picture to picture
 _MOST_HELD_BYTES = 2**23  # chosen: ten pictures of 576x1024
+_MOST_WAITING = 32  # chosen: tiny pictures keep more of the decoder's memory than their own size
 _PHOTO_SUBJECT = 0.15  # shorter sides a second; chosen: what the flow of a slide errs by at most
 
 
@@ -130,7 +131,8 @@ class PictureMeter(Meter):
             self._looked_s, self._is_first = sight.time_s, False
             self._waits_for_pair, self._waits_for_step = True, False
             self._held_bytes += whole.nbytes
-            if self._held_bytes >= _MOST_HELD_BYTES:
+            # After a look alone: a step needs to know of the pair before it.
+            if self._held_bytes >= _MOST_HELD_BYTES or len(self._waiting) >= _MOST_WAITING:
                 self.finish()
 
     def _seen(self, sight: Sight) -> tuple[np.ndarray, np.ndarray]:
