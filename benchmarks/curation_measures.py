@@ -279,9 +279,9 @@ def _walk_s(path: Path, *, is_with_pictures: bool = False) -> float:
         meters: list[Meter] = [LightMeter(), ChangeMeter(), FingerprintMeter(turn_deg)]
         if is_with_pictures:
             meters.append(PictureMeter(turn_deg, stage.picture_samples_per_s))
-        watch = Watch(walk, meters)
+        watch = Watch(walk, meters, stage.scenes.open()())
         watch.run()
-    watch.clips("a", stage.scenes)
+    watch.clips("a")
     return time.process_time() - start_s
 
 
