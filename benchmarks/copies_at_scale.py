@@ -12,6 +12,7 @@ same place 20, clips that begin with one of 5 intros 5, still pictures 10, and c
 import json
 import resource
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -90,23 +91,23 @@ class World:
         return kinds
 
 
-def table(num: int, seed: int) -> tuple[pa.Table, dict[int, int], np.ndarray]:
-    """Invent a table of clips; returns it, copies by their originals, and what each clip is."""
+def write_table(num: int, seed: int, path: Path) -> tuple[dict[int, int], np.ndarray]:
+    """Invent clips into an Arrow file; returns copies by their originals, and what each clip is."""
     world = World(seed)
     kinds = world.kinds(num)
     kept: list[bytes] = []
     own: list[tuple[int, bytes]] = []
     copy_of: dict[int, int] = {}
-    chunks = []
-    for index, kind in enumerate(kinds.tolist()):
-        data = _data(world, kind, own, copy_of, index)
-        if kind == 0 and len(own) < 100_000:
-            own.append((index, data))
-        kept.append(data)
-        if len(kept) == _CHUNK or index == num - 1:
-            chunks.append(_chunk(index + 1 - len(kept), kept))
-            kept = []
-    return pa.concat_tables(chunks), copy_of, kinds
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, _chunk(0, []).schema) as file:
+        for index, kind in enumerate(kinds.tolist()):
+            data = _data(world, kind, own, copy_of, index)
+            if kind == 0 and len(own) < 100_000:
+                own.append((index, data))
+            kept.append(data)
+            if len(kept) == _CHUNK or index == num - 1:
+                file.write_table(_chunk(index + 1 - len(kept), kept))
+                kept = []
+    return copy_of, kinds
 
 
 def _data(
@@ -136,12 +137,13 @@ def _bytes(waves: np.ndarray) -> bytes:
 
 def _chunk(first: int, prints: list[bytes]) -> pa.Table:
     num = [(len(data) - 4 * NUM_WAVES) // NUM_WAVES for data in prints]
-    times = [(np.arange(n) / SAMPLES_PER_S).astype(np.float32) for n in num]
+    times = [np.zeros(0, np.float32)]
+    times += [(np.arange(n) / SAMPLES_PER_S).astype(np.float32) for n in num]
     ends = np.cumsum([0, *num]).astype(np.int32)
     numbers = np.arange(first, first + len(prints))
     return pa.table(
         {
-            "clip_id": pa.array([f"{number:09d}" for number in numbers]),
+            "clip_id": pa.array([f"{number:09d}" for number in numbers], pa.string()),
             "created_unix_s": pa.array(numbers),
             "width_px": pa.array(np.full(len(prints), 576), pa.int32()),
             "height_px": pa.array(np.full(len(prints), 1024), pa.int32()),
@@ -156,7 +158,14 @@ def _chunk(first: int, prints: list[bytes]) -> pa.Table:
 def main() -> None:
     """Invent, deduplicate, and print what it took."""
     num, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    given, copy_of, kinds = table(num, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        measure(num, seed, Path(folder) / "clips.arrow")
+
+
+def measure(num: int, seed: int, path: Path) -> None:
+    """The same, with the clips in a file that is mapped into memory, as Arrow keeps tables."""
+    copy_of, kinds = write_table(num, seed, path)
+    given = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     before = resource.getrusage(resource.RUSAGE_SELF)
     started = time.perf_counter()
     made = Deduplicate().open(Path("unused"))(given)

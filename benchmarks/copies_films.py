@@ -8,15 +8,14 @@ import av
 import cv2
 import numpy as np
 
-from hashtag2action.sources.studio.film import film
 from hashtag2action.sources.studio.look import rng_for
 from hashtag2action.sources.studio.motion import ACTIONS
-from hashtag2action.sources.studio.posts import NUM_OUTFITS, NUM_PEOPLE, NUM_PLACES, PostPlan
+from hashtag2action.sources.studio.posts import NUM_OUTFITS, NUM_PEOPLE, NUM_PLACES
 from hashtag2action.sources.studio.props import CAPTIONS, draw_text
 from hashtag2action.sources.studio.scene import FRAME_RATE, Scene, scene_frames
 from hashtag2action.video.encode import write_video
 
-SIZE = (270, 480)
+SIZE = (180, 320)
 Frames = Iterator[np.ndarray]
 Change = Callable[[Path, np.random.Generator], tuple[Frames, int]]
 """From a file and chance to the frames of its copy and their crf."""
@@ -30,43 +29,63 @@ class Film:
     path: Path
     original: str
 
+    @property
+    def family(self) -> str:
+        """Number that films of one person at one place share."""
+        return self.original[-3:]
 
-def originals(seed: int, num: int, num_takes: int, folder: Path) -> list[Film]:
-    """Render clips of one scene each, and further takes of each: all the same but chance."""
+
+def originals(seed: int, number: int, folder: Path) -> list[Film]:
+    """Render a clip of one scene, and what is easily taken for a copy of it.
+
+    The same person at the same place does the same in another take (`take`), or does something
+    else (`other`). Takes that go on are not rendered: who moves here repeats himself exactly.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    films = []
-    for number in range(num):
-        rng = rng_for(seed, "copies", number)
-        scene = Scene(
-            key=f"{seed}-copies-{number}",
-            kind="person",
-            num_frames=int(rng.integers(110, 180)),
-            action=ACTIONS[number % len(ACTIONS)],
-            person=int(rng.integers(NUM_PEOPLE)),
-            outfit=int(rng.integers(NUM_OUTFITS)),
-            place=int(rng.integers(NUM_PLACES)),
-        )
-        for take in range(1 + num_takes):
-            name = f"original{number:03d}" if not take else f"take{number:03d}-{take}"
-            path = folder / f"{name}.mp4"
-            films.append(Film(name, path, name))
-            if not path.exists():
-                one = replace(scene, key=f"{scene.key}-{take}")
-                film(PostPlan(name, "act", (scene.action,), (one,), (0,), crf=24), path, SIZE)
+    rng = rng_for(seed, "copies", number)
+    action = ACTIONS[number % len(ACTIONS)]
+    scene = Scene(
+        key=f"{seed}-copies-{number}",
+        kind="person",
+        num_frames=int(rng.integers(110, 180)),
+        action=action,
+        person=int(rng.integers(NUM_PEOPLE)),
+        outfit=int(rng.integers(NUM_OUTFITS)),
+        place=int(rng.integers(NUM_PLACES)),
+    )
+    another = ACTIONS[(number + int(rng.integers(1, len(ACTIONS)))) % len(ACTIONS)]
+    scenes = {
+        "original": scene,
+        "take": replace(scene, key=f"{scene.key}-take"),
+        "other": replace(scene, key=f"{scene.key}-other", action=another),
+    }
+    films = [_film(kind, number, folder) for kind in scenes]
+    for one, shown in zip(films, scenes.values(), strict=True):
+        if not one.path.exists():
+            _write(one.path, scene_frames(shown, SIZE), 24)
     return films
 
 
-def copies(films: list[Film], how: str, seed: int, folder: Path) -> list[Film]:
-    """Make a changed copy of each film's file."""
+def _film(kind: str, number: int, folder: Path) -> Film:
+    name = f"{kind}{number:03d}"
+    return Film(name, folder / f"{name}.mp4", name)
+
+
+def _write(path: Path, frames: Frames, crf: int) -> None:
+    """Write a file beside its place and rename it."""
+    beside = path.with_suffix(".part.mp4")
+    write_video(beside, frames, FRAME_RATE, crf=crf, preset="ultrafast")
+    beside.replace(path)
+
+
+def changed(one: Film, how: str, seed: int, folder: Path) -> Film:
+    """Make a changed copy of a film's file."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    for one in films:
-        path = folder / f"{one.name}-{how}.mp4"
-        if not path.exists():
-            frames, crf = CHANGES[how](one.path, rng_for(seed, one.name, how))
-            write_video(path, frames, FRAME_RATE, crf=crf, preset="ultrafast")
-        made.append(Film(path.stem, path, one.original))
-    return made
+    path = folder / f"{one.name}-{how}.mp4"
+    if not path.exists():
+        frames, crf = CHANGES[how](one.path, rng_for(seed, one.name, how))
+        _write(path, frames, crf)
+    return Film(path.stem, path, one.original)
 
 
 def _frames(path: Path) -> Frames:
@@ -98,7 +117,7 @@ def _captioned(path: Path, rng: np.random.Generator) -> tuple[Frames, int]:
     """Write one to three lines, boxed or not, anywhere."""
     lines = [str(line) for line in rng.choice(CAPTIONS, rng.integers(1, 4), replace=False)]
     top = rng.uniform(0.1, 0.8) * SIZE[1]
-    size_px = int(rng.integers(18, 27))
+    size_px = round(rng.uniform(0.067, 0.1) * SIZE[0])
     box = (24, 24, 24) if rng.uniform() < 0.5 else None
     return (_written(frame, lines, top, size_px, box) for frame in _frames(path)), 28
 
@@ -191,19 +210,19 @@ def _all_at_once(path: Path, rng: np.random.Generator) -> tuple[Frames, int]:
     cut = rng.uniform(0, 0.06, 2)
     top, left = int(cut[0] * SIZE[1]), int(cut[1] * SIZE[0])
     height, width = int(SIZE[1] * 0.92), int(SIZE[0] * 0.92)
-    changed = (
+    frames = (
         _written(
             np.ascontiguousarray(
                 cv2.resize(frame[top : top + height, left : left + width], SIZE)[:, ::-1]
             ),
             [line],
             SIZE[1] * 0.88,
-            20,
+            round(0.074 * SIZE[0]),
             None,
         )
         for frame in _frames(path)
     )
-    return changed, 34
+    return frames, 34
 
 
 CHANGES: dict[str, Change] = {

@@ -6,45 +6,48 @@ Settings were chosen on other seeds than `SEED`.
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.copies_films import CHANGES, Film, copies, originals
+from benchmarks.copies_films import CHANGES, Film, changed, originals
 from benchmarks.figures import Figure
 from hashtag2action.curate.analyze_videos import AnalyzeVideos
 from hashtag2action.curate.deduplicate import Deduplicate
-from hashtag2action.curate.references import Reference
+from hashtag2action.curate.references import Reference, reference_prints
 from hashtag2action.records import REJECT_REASON
+from hashtag2action.vision.fingerprint import Fingerprint
 
 SEED = 7001
-NUM_ORIGINALS, NUM_TAKES = 44, 1
+NUM_ORIGINALS = 120
 MIN_RECALL, MIN_PRECISION = 0.95, 0.999
-NUM_AT_SCALE = 100_000
-# A tenth of what a million clips may take: 10 minutes and 8 GiB. A million takes too long for a
-# benchmark that runs within the hour; `python -m benchmarks.copies_at_scale 1000000` measures it.
-MAX_AT_SCALE_S, MAX_AT_SCALE_BYTES = 60.0, 8 * 2**30 / 10
+NUM_AT_SCALE = 1_000_000
+MAX_AT_SCALE_S, MAX_AT_SCALE_BYTES = 600.0, 8 * 2**30
+_WORKERS = 2
+_FILMS_PER_JOB = 8
 
 
 def measure_grid(folder: Path) -> list[Figure]:
     """Measure recall and precision for each change, and over all of them together."""
-    films = originals(SEED, NUM_ORIGINALS, NUM_TAKES, folder / "originals")
-    base = [film for film in films if film.name.startswith("original")]
-    known = _analyzed(films, 1, folder / "originals.parquet")
-    made = {
-        how: _analyzed(copies(base, how, SEED, folder / how), 2, folder / f"{how}.parquet")
-        for how in CHANGES
-    }
+    films, known, made = grid(SEED, NUM_ORIGINALS, folder)
     figures = []
-    num_right = num_wrong = 0
+    num_claimed = num_wrong = 0
     for how, table in made.items():
-        right, wrong, pairs = _judged([known, table])
-        recall = len(right) / len(base)
-        num_right, num_wrong = num_right + len(right), num_wrong + wrong
-        precision = len(right) / max(1, len(right) + wrong)
+        found = judged([known, table])
+        recall = len(found.right) / NUM_ORIGINALS
+        precision = found.num_claimed and 1 - found.num_wrong / found.num_claimed
+        num_claimed, num_wrong = num_claimed + found.num_claimed, num_wrong + found.num_wrong
         figures.append(
             Figure(
                 f"copies {how}: recall, precision",
@@ -53,49 +56,129 @@ def measure_grid(folder: Path) -> list[Figure]:
                 recall >= MIN_RECALL and precision >= MIN_PRECISION,
             )
         )
-        print(f"  {how}: {len(right)} of {len(base)}, {wrong} wrong in {pairs} pairs", flush=True)
-    right, wrong, pairs = _judged([known, *made.values()])
-    figures.append(
-        Figure("copies, all at once: wrong pairs", f"{wrong} of {pairs}", "0", wrong == 0)
-    )
-    return figures
+        print(
+            f"  {how}: {len(found.right)} of {NUM_ORIGINALS}, {found.num_wrong} wrong of "
+            f"{found.num_claimed} claimed, {found.num_others:,} pairs that are none",
+            flush=True,
+        )
+    precision = num_claimed and 1 - num_wrong / num_claimed
+    found = judged([known, *made.values()])
+    hard = _hard(films, known, made)
+    return [
+        *figures,
+        Figure(
+            f"copies, all changes: right share of {num_claimed:,} claimed",
+            f"{precision:.5f}",
+            f">= {MIN_PRECISION}",
+            precision >= MIN_PRECISION,
+        ),
+        Figure(
+            "copies, all clips at once: wrong pairs",
+            f"{found.num_wrong} of {found.num_others:,}",
+            "0",
+            found.num_wrong == 0,
+        ),
+        *(
+            Figure(
+                f"copies, wrong among pairs that show {why}", f"{wrong} of {num:,}", "0", not wrong
+            )
+            for why, (wrong, num) in hard.items()
+        ),
+    ]
 
 
-def _analyzed(films: list[Film], created: int, path: Path) -> pa.Table:
+def grid(seed: int, num: int, folder: Path) -> tuple[list[Film], pa.Table, dict[str, pa.Table]]:
+    """Render originals and their likes, change the originals, and measure all of them."""
+    with ProcessPoolExecutor(_WORKERS, get_context("spawn")) as pool:
+        render = partial(originals, seed, folder=folder / "originals")
+        films = [film for family in pool.map(render, range(num)) for film in family]
+        base = [film for film in films if film.name.startswith("original")]
+        known = analyzed(films, 1, folder / "originals.parquet", pool)
+        made = {}
+        for how in CHANGES:
+            change = partial(changed, how=how, seed=seed, folder=folder / how)
+            made[how] = analyzed(list(pool.map(change, base)), 2, folder / f"{how}.parquet", pool)
+    return films, known, made
+
+
+def analyzed(films: list[Film], created: int, path: Path, pool: Executor) -> pa.Table:
     """Fingerprint files as a curation does; the films are named in `original`."""
     if not path.exists():
-        given = pa.table(
-            {
-                "video_id": [film.name for film in films],
-                "video_path": [str(film.path) for film in films],
-                "original": [film.original for film in films],
-                "created_unix_s": pa.array([created] * len(films), pa.int64()),
-            }
-        )
-        table = AnalyzeVideos(persons=None).open(path.parent)(given)
+        runs = [films[k : k + _FILMS_PER_JOB] for k in range(0, len(films), _FILMS_PER_JOB)]
+        table = pa.concat_tables(pool.map(partial(_analyzed, created=created), runs))
         assert pc.all(pc.is_null(table[REJECT_REASON.name])).as_py(), "a film cannot be read"
         pq.write_table(table.drop_columns([REJECT_REASON.name]), path)
     return pq.read_table(path)
 
 
-def _judged(tables: list[pa.Table]) -> tuple[set[str], int, int]:
-    """Return copies whose original is named, wrong pairs, and pairs of clips in all.
+def _analyzed(films: list[Film], created: int) -> pa.Table:
+    given = pa.table(
+        {
+            "video_id": [film.name for film in films],
+            "video_path": [str(film.path) for film in films],
+            "original": [film.original for film in films],
+            "created_unix_s": pa.array([created] * len(films), pa.int64()),
+        }
+    )
+    return AnalyzeVideos(persons=None).open(Path("unused"))(given)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was claimed of some clips."""
+
+    right: frozenset[str]
+    """Copies whose original, or another copy of it, is named."""
+    num_claimed: int
+    num_wrong: int
+    num_others: int
+    """Pairs of clips that show different films."""
+
+
+def judged(tables: list[pa.Table]) -> Judgement:
+    """Deduplicate clips and compare with the truth.
 
     A compilation has scenes of something else: these count among the clips, not as copies.
     """
     table = pa.concat_tables(tables)
     made = Deduplicate(workers=1).open(Path("unused"))(table)
     film_of = dict(zip(made["clip_id"].to_pylist(), made["original"].to_pylist(), strict=True))
-    right: set[str] = set()
-    wrong = 0
-    for row in made.select(["clip_id", "video_id", "duplicate_of"]).to_pylist():
-        if row["duplicate_of"] is None:
-            continue
-        if film_of[row["clip_id"]] == film_of[row["duplicate_of"]]:
-            right.add(row["video_id"])
-        else:
-            wrong += 1
-    return right, wrong, table.num_rows * (table.num_rows - 1) // 2
+    rows = made.select(["clip_id", "video_id", "duplicate_of"]).to_pylist()
+    claimed = [row for row in rows if row["duplicate_of"] is not None]
+    right = [row for row in claimed if film_of[row["clip_id"]] == film_of[row["duplicate_of"]]]
+    same = Counter(film_of.values())
+    pairs = len(rows) * (len(rows) - 1) // 2 - sum(n * (n - 1) // 2 for n in same.values())
+    names = frozenset(row["video_id"] for row in right)
+    return Judgement(names, len(claimed), len(claimed) - len(right), pairs)
+
+
+_LIKES = {
+    "another action of one person at one place": "other",
+    "another take of one action": "take",
+}
+
+
+def _hard(
+    films: list[Film], known: pa.Table, made: dict[str, pa.Table]
+) -> dict[str, tuple[int, int]]:
+    """Compare originals and their changed copies with their likes directly: none may match."""
+    matcher = Deduplicate().matcher
+    prints = {row["video_id"]: _print(row) for row in known.to_pylist()}
+    copies: dict[str, list[Fingerprint]] = {}
+    for table in (known, *made.values()):
+        for row in table.to_pylist():
+            copies.setdefault(row["original"], []).append(_print(row))
+    found = {}
+    for why, kind in _LIKES.items():
+        likes = [(f"original{one.family}", one.name) for one in films if one.name.startswith(kind)]
+        pairs = [(copy, prints[like]) for base, like in likes for copy in copies[base]]
+        wrong = sum(matcher.match(copy, like) is not None for copy, like in pairs)
+        found[why] = (wrong, len(pairs))
+    return found
+
+
+def _print(row: dict[str, Any]) -> Fingerprint:
+    return Fingerprint.from_bytes(row["fingerprints"], np.asarray(row["fingerprint_times_s"]))
 
 
 def measure_overlap(shared: Path) -> Callable[[Path], list[Figure]]:
@@ -106,44 +189,75 @@ def measure_overlap(shared: Path) -> Callable[[Path], list[Figure]]:
         if not bench.exists():
             print(f"  not measured: no {bench}")
             return []
-        files = sorted(bench.rglob("*.mp4"))[::9]
-        films = [Film(file.stem, file, file.stem) for file in files]
-        hows = ("re-encoded", "cropped", "mirrored", "captioned", "relit", "trimmed")
-        changed = [
-            film
-            for number, film in enumerate(films)
-            for film in copies([film], hows[number % len(hows)], SEED, folder / "changed")
-        ]
-        strangers = originals(
-            SEED, NUM_ORIGINALS, NUM_TAKES, folder.parent / "copies" / "originals"
-        )
-        table = pa.concat_tables(
-            [
-                _analyzed(changed, 1, folder / "changed.parquet"),
-                _analyzed(strangers, 1, folder / "strangers.parquet"),
-            ]
-        )
+        every = sorted(bench.rglob("*.mp4"))
+        files = every[::4]
         reference = Reference(name="ucf101", folder=bench)
+        with ProcessPoolExecutor(_WORKERS, get_context("spawn")) as pool:
+            films = list(pool.map(partial(_changed, folder=folder / "changed"), enumerate(files)))
+            render = partial(originals, SEED, folder=folder.parent / "copies" / "originals")
+            strangers = [film for family in pool.map(render, range(_STRANGERS)) for film in family]
+            table = pa.concat_tables(
+                [
+                    analyzed(films, 1, folder / "changed.parquet", pool),
+                    analyzed(strangers, 1, folder / "strangers.parquet", pool),
+                ]
+            )
         stage = Deduplicate(workers=1, references=(reference,), reference_cache=folder / "cache")
         rows = stage.open(folder)(table).select(["original", "overlap_of"]).to_pylist()
-        group = _groups(row for row in rows if row["overlap_of"])
-        found = {mine for mine, other in group if mine == other}
-        wrong = sum(mine.rsplit("_c", 1)[0] != other.rsplit("_c", 1)[0] for mine, other in group)
-        recall = len(found) / len(films)
+        named = [(row["original"], _file(row["overlap_of"])) for row in rows if row["overlap_of"]]
+        taken = {mine for mine, other in named if _group(mine) == _group(other)}
+        wrong = len(named) - sum(_group(mine) == _group(other) for mine, other in named)
+        recall = len(taken) / len(films)
         return [
-            Figure("overlap with UCF101: found", f"{recall:.3f}", ">= 0.95", recall >= 0.95),
-            Figure("overlap with UCF101: wrong clips", str(wrong), "0", wrong == 0),
+            Figure(
+                f"overlap with UCF101: found of {len(films)}",
+                f"{recall:.3f}",
+                ">= 0.95",
+                recall >= 0.95,
+            ),
+            Figure(f"... wrong of {len(rows)} clips", str(wrong), "0", wrong == 0),
+            _takes(reference_prints(reference, folder / "cache")),
         ]
 
     return measure
 
 
-def _groups(rows: Iterable[dict[str, str]]) -> list[tuple[str, str]]:
-    return [(row["original"], Path(row["overlap_of"].split(":", 1)[1]).stem) for row in rows]
+_STRANGERS = 40
+_CHANGED_HOW = ("re-encoded", "cropped", "mirrored", "captioned", "relit", "trimmed")
+
+
+def _changed(numbered: tuple[int, Path], folder: Path) -> Film:
+    number, file = numbered
+    how = _CHANGED_HOW[number % len(_CHANGED_HOW)]
+    return changed(Film(file.stem, file, file.stem), how, SEED, folder)
+
+
+def _file(overlap_of: str) -> str:
+    return Path(overlap_of.split(":", 1)[1]).stem
+
+
+def _group(name: str) -> str:
+    """Return the group of a clip of UCF101: what was cut from one video."""
+    return name.rsplit("_c", 1)[0]
+
+
+def _takes(reference: pa.Table) -> Figure:
+    """Compare all clips that were cut from one video: each shows other seconds of it."""
+    groups: dict[str, list[Fingerprint]] = {}
+    for row in reference.to_pylist():
+        groups.setdefault(_group(Path(row["file"]).stem), []).append(_print(row))
+    matcher = Deduplicate().matcher
+    pairs = [pair for prints in groups.values() for pair in combinations(prints, 2)]
+    wrong = sum(matcher.match(one, other) is not None for one, other in pairs)
+    name = f"other seconds of one video of UCF101 taken for copies, of {len(pairs)} pairs"
+    return Figure(name, str(wrong), "0", wrong == 0)
 
 
 def measure_scale(_folder: Path) -> list[Figure]:
-    """Measure time and memory over very many clips, in a process of its own."""
+    """Measure time and memory over very many clips, in a process of its own.
+
+    The time by the clock is that of two free cores only where nothing else runs.
+    """
     words = [sys.executable, "-m", "benchmarks.copies_at_scale", str(NUM_AT_SCALE)]
     done = subprocess.run(words, check=True, capture_output=True, text=True)
     found = json.loads(done.stdout)
@@ -155,6 +269,12 @@ def measure_scale(_folder: Path) -> list[Figure]:
             f"{found['elapsed_s']:.0f} s",
             f"<= {MAX_AT_SCALE_S:.0f} s",
             found["elapsed_s"] <= MAX_AT_SCALE_S,
+        ),
+        Figure(
+            "... processor time",
+            f"{found['cpu_s']:.0f} s",
+            f"<= {2 * MAX_AT_SCALE_S:.0f} s",
+            found["cpu_s"] <= 2 * MAX_AT_SCALE_S,
         ),
         Figure(
             "... peak memory",

@@ -67,7 +67,7 @@ def test_strangers_stay():
 def test_a_copy_of_a_copy_names_the_clip_that_stays():
     rows = judge(("first", 1, 50, FILM), ("near", 2, 50, COPY), ("copy", 3, 50, COPY))
     assert rows[2]["duplicate_of"] == rows[1]["duplicate_of"] == "first"
-    assert rows[2]["duplicate_distance"] < rows[1]["duplicate_distance"]
+    assert rows[2]["duplicate_distance"] <= rows[1]["duplicate_distance"]
 
 
 def test_clips_without_a_fingerprint_stay():

@@ -15,7 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from hashtag2action.vision.alignment import Way
 from hashtag2action.vision.candidates import Candidates, find_candidates
-from hashtag2action.vision.fingerprint import Fingerprint
+from hashtag2action.vision.fingerprint import WHOLE, Fingerprint
+from hashtag2action.vision.first_look import plausible
 from hashtag2action.vision.neighbors import FingerprintMatcher
 from hashtag2action.vision.prints import Prints
 
@@ -24,6 +25,8 @@ _PAIRS_WORTH_WORKERS = 4096
 """Chosen: below this many pairs a comparison takes less time than a process takes to start."""
 _KEYS_WORTH_A_SEARCH = 8
 """Chosen: chance leads from one clip to another by fewer keys, a crop half a step off by more."""
+_SEARCHED = 2
+"""Chosen: of a clip's likeliest originals the first two are searched for other ways, too."""
 _JOBS_WAITING = 4  # per worker; what waits is held in memory
 
 
@@ -89,6 +92,11 @@ class CopySearch:
         """
         with threadpool_limits(1):  # The search brings threads of its own.
             candidates = find_candidates(prints, rank, self.max_sharing, self.workers)
+            if num_references:
+                candidates = candidates.where(
+                    (candidates.one < num_references) != (candidates.other < num_references)
+                )
+            candidates = plausible(prints, candidates, self.workers)
         pairs = self._pairs(candidates, rank, num_references)
         of = np.full(len(prints), -1, np.int64)
         distance = np.full(len(prints), np.inf, np.float32)
@@ -108,9 +116,10 @@ class CopySearch:
             order = order[(better[order] < num_references) & (worse[order] >= num_references)]
         for k in order.tolist():
             way = found.way(k)
-            way = Way(way.crop, way.is_mirrored, bool(is_swapped[k]))
+            way = Way(way.crop, way.is_mirrored, bool(is_swapped[k]) and way.crop != WHOLE)
             if pairs and (pairs[-1].copy, pairs[-1].original) == (worse[k], better[k]):
-                pairs[-1].ways.append(way)
+                if way not in pairs[-1].ways:
+                    pairs[-1].ways.append(way)
             else:
                 pairs.append(_Pair(int(worse[k]), int(better[k]), int(found.num[k]), [way]))
         pairs.sort(key=lambda pair: (pair.copy, -pair.num, rank[pair.original]))
@@ -166,12 +175,26 @@ class _Job:
         return _Job(self.matcher, self.pairs, {index: prints.raw(index) for index in needed})
 
     def run(self) -> list[tuple[int, int, float]]:
-        """Return the pairs that are copies, and how far they are apart."""
-        found = []
+        """Return the pairs that are copies, and how far they are apart.
+
+        Of a clip's pairs the likeliest comes first; what is a copy of one need not be compared
+        with the others.
+        """
+        found: list[tuple[int, int, float]] = []
+        last, nth = -1, 0
         for pair in self.pairs:
+            if found and found[-1][0] == pair.copy:
+                continue
             one, other = _read(*self.prints[pair.copy]), _read(*self.prints[pair.original])
             match = self.matcher.match(one, other, pair.ways)
-            if match is None and pair.num >= _KEYS_WORTH_A_SEARCH:
+            nth = nth + 1 if pair.copy == last else 0
+            last = pair.copy
+            if (
+                match is None
+                and nth < _SEARCHED
+                and pair.num >= _KEYS_WORTH_A_SEARCH
+                and self.matcher.is_worth_a_search(one, other, pair.ways)
+            ):
                 match = self.matcher.match(one, other)
             if match is not None:
                 found.append((pair.copy, pair.original, match.distance))

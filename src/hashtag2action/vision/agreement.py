@@ -15,7 +15,7 @@ from hashtag2action.vision.fingerprint import cosines
 
 _CELLS = 11
 _BLUR = 5.0  # orders; chosen: a sharper picture rings around the edges of what covers it
-_DISAGREEMENT = 0.3  # of the contrast; chosen: copies keep below, light falls differently above
+DISAGREEMENT = 0.3  # of the contrast; chosen: copies keep below, light falls differently above
 _STILL_RATIO = 0.45  # chosen: half hidden cells move half as much
 _STILL_LEVELS = 1.0  # gray levels over time; chosen: an encoder's noise lies below
 _MIN_CELLS = 20
@@ -29,7 +29,7 @@ def _cell_waves() -> np.ndarray:
     return (cells.reshape(len(ROWS), -1) * weights[:, None]).astype(np.float32)
 
 
-_CELL_WAVES = _cell_waves()
+CELL_WAVES = _cell_waves()
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ class Agreement:
     """Correlation of what departs from these means."""
     movement: float
     """Correlation of what changes in a quarter of a second."""
+    course_by_cell: float
+    """The same where each cell may move by a share of its own: beside a cover, it does."""
+    movement_by_cell: float
     movement_levels: float
     """Root mean square of these changes, gray levels, in the clip where it is less."""
     disagreeing: float
@@ -64,11 +67,12 @@ def agreement(one: np.ndarray, other: np.ndarray) -> Agreement | None:
     Returns:
         None where next to nothing agrees.
     """
-    left, right = one @ _CELL_WAVES, other @ _CELL_WAVES
+    left, right = one @ CELL_WAVES, other @ CELL_WAVES
     gain, offset = _light(left.mean(axis=0), right.mean(axis=0))
     right = (right - offset) / gain
     contrast = float(left.mean(axis=0).std()) + 1e-6
-    disagrees = np.abs(left - right).mean(axis=0) > _DISAGREEMENT * contrast
+    disagrees = np.abs(left - right).mean(axis=0) > DISAGREEMENT * contrast
+    near_still = _near_still(left, right, disagrees)
     agrees = ~disagrees
     if agrees.sum() < _MIN_CELLS:
         return None
@@ -84,11 +88,19 @@ def agreement(one: np.ndarray, other: np.ndarray) -> Agreement | None:
         likeness=correlation(mean - mean.mean(), mean_other - mean_other.mean()),
         course=correlation(kept - mean, kept_other - mean_other),
         movement=correlation(moved, moved_other),
+        course_by_cell=_by_cell(kept - mean, kept_other - mean_other),
+        movement_by_cell=_by_cell(moved, moved_other),
         movement_levels=float(np.sqrt(min((moved**2).mean(), (moved_other**2).mean()))),
         disagreeing=float(disagrees.mean()),
-        unexplained=float((disagrees & ~_near_still(left, right, disagrees)).mean()),
+        unexplained=float((disagrees & ~near_still).mean()),
         witness=max(shares),
     )
+
+
+def _by_cell(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the correlation of the courses of cells, each weighed by how much it moves in both."""
+    lengths = np.sqrt((one * one).sum(axis=0) * (other * other).sum(axis=0))
+    return float((one * other).sum()) / max(float(lengths.sum()), 1e-6)
 
 
 def _light(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
@@ -120,4 +132,10 @@ def _near_still(left: np.ndarray, right: np.ndarray, disagrees: np.ndarray) -> n
     core = (is_still & disagrees).reshape(_CELLS, _CELLS).astype(np.uint8)
     if core.sum() > 8:  # One still cell in the middle of movement is chance.
         core = cv2.morphologyEx(core, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    return np.asarray(cv2.dilate(core, np.ones((3, 3), np.uint8))).ravel() > 0
+    return _grown(core.ravel())
+
+
+def _grown(cells: np.ndarray) -> np.ndarray:
+    """Return some cells and those that touch them."""
+    square = cells.reshape(_CELLS, _CELLS).astype(np.uint8)
+    return np.asarray(cv2.dilate(square, np.ones((3, 3), np.uint8))).ravel() > 0

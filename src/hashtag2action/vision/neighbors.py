@@ -18,6 +18,7 @@ from hashtag2action.vision.alignment import (
     coverage,
     finer_crop,
     finer_timing,
+    lagged,
     likely_timings,
     own_likeness,
     seen,
@@ -28,10 +29,15 @@ _MIN_PICTURES = 8
 _STRIDE = 4  # pictures; half a second, for a first look
 _NUM_TRIED = 2
 _NUM_TURNS = 2
-_SAME_SPEED = 0.013  # chosen: two ends that are each a frame off in five seconds
+_SAME_SPEED = 0.0065  # chosen: half the least change that is tried; copies need none
+_NEARLY_SAME_SPEED = 0.013  # chosen: two ends that are each a frame off in five seconds
 _LITTLE = 0.03
 _WORTH_A_LOOK = 0.12
 _WORTH_A_TURN = 0.3  # chosen: copies a half step of crop apart correlate by 0.5 and more
+_MIN_PART_START_S = 0.2  # chosen: takes that were cut at one pose are less apart
+_FAR = 0.5  # departure; chosen: no finer crop mends so much
+_WORTH_A_SEARCH = 0.55
+_WHOLLY = 0.8  # of a clip; chosen: takes of one action are about as long
 _HARDLY_CROPPED = 0.95
 _NOTHING_MOVES = 0.1  # gray levels
 
@@ -115,9 +121,9 @@ class FingerprintMatcher(Config):
     """Least share of the shorter clip that both show."""
     min_likeness: float = Field(default=0.98, gt=0, le=1)
     """Least correlation of the mean pictures, where they agree at all."""
-    max_start_s: float = Field(default=0.1, ge=0)
-    """Largest difference of the first moments of clips that begin together. Chosen: a frame at
-    either end, and the rounding of the sampling."""
+    max_start_s: float = Field(default=0.05, ge=0)
+    """Largest difference of the first moments of clips that begin together. Chosen: a frame at 25 a
+    second; consecutive takes that were cut at one pose need more."""
     max_disagreeing: float = Field(default=0.15, ge=0, le=1)
     """Largest share of the picture that disagrees where nothing is said to cover it."""
     max_departure: float = Field(default=0.015, ge=0)
@@ -140,20 +146,25 @@ class FingerprintMatcher(Config):
     min_paced_s: float = Field(default=3.0, gt=0)
     """Least time that is compared at another speed."""
     max_part_departure: float = Field(default=0.1, ge=0)
-    """Largest departure of a part of three seconds from another moment; less for shorter ones."""
-    max_part_departure_of_steps: float = Field(default=1.6, ge=0)
-    """Largest departure of a part, in departures of a clip from itself some moments later: who does
-    one thing again and again is in step with himself."""
-    max_covered_departure: float = Field(default=0.17, ge=0)
-    """Largest departure beside a sticker or a caption, of uncropped clips that begin together."""
-    max_covered: float = Field(default=0.6, ge=0, le=1)
+    """Largest departure of a part of 2.5 seconds from another moment; less for shorter ones."""
+    max_departure_of_steps: float = Field(default=1.2, ge=0)
+    """Largest departure of a part, or of a clip that had to be cropped to fit, in departures of a
+    clip from itself some moments later: who does one thing again and again is in step with
+    himself, and so are his takes."""
+    max_covered_departure: float = Field(default=0.2, ge=0)
+    """Largest departure beside a sticker or a caption, of uncropped clips that begin together,
+    where each cell may move by a share of its own."""
+    max_noisy_covered_departure: float = Field(default=0.35, ge=0)
+    """The same where what remains is no more than `max_rest_levels`: an encoder's noise weighs much
+    where the sticker covers most of the movement."""
+    max_covered: float = Field(default=0.45, ge=0, le=1)
     """Largest share that disagrees under a cover. Chosen: what covers a fifth sharply disturbs
     twice as much of a blurred picture."""
-    max_unexplained: float = Field(default=0.15, ge=0, le=1)
+    max_unexplained: float = Field(default=0.1, ge=0, le=1)
     """Largest share that disagrees though nothing covers it, at any departure allowed."""
     max_doubtful: float = Field(default=0.35, ge=0, le=1)
-    """The same where movements depart by less than `max_paced_departure`. Chosen: where a camera
-    moves, the edge of a sticker disturbs moving pictures."""
+    """The same where movements depart by less than half of `max_paced_departure`. Chosen: where a
+    camera moves, the edge of a sticker disturbs moving pictures."""
     min_witness: float = Field(default=0.25, gt=0, le=1)
     """Least share of the movement that is not covered."""
     min_movement_levels: float = Field(default=0.5, ge=0)
@@ -177,11 +188,33 @@ class FingerprintMatcher(Config):
         films = Film.of(one), Film.of(other)
         for way in dict.fromkeys(ways if ways is not None else likely_ways(*films)):
             first, second = reversed(films) if way.is_swapped else films
-            found = [laid for laid in self._overlays(first, second, way) if self._is_copy(laid)]
-            if found:
-                best = min(found, key=_distance)
-                return Match(_distance(best), best.way, best.timing, best.agreement)
+            for laid in self._overlays(first, second, way):
+                if self._is_copy(laid):
+                    return Match(_distance(laid), laid.way, laid.timing, laid.agreement)
         return None
+
+    def is_worth_a_search(self, one: Fingerprint, other: Fingerprint, ways: Iterable[Way]) -> bool:
+        """Say whether movements agree enough to look for other ways than those that fail.
+
+        Copies that lie on each other half a step of crop or more apart still agree by more.
+        """
+        films = Film.of(one), Film.of(other)
+        if min(len(film.times_s) for film in films) < _MIN_PICTURES:
+            return False
+        for way in ways:
+            first, second = reversed(films) if way.is_swapped else films
+            shorter_s = min(first.times_s[-1], second.times_s[-1])
+            seen_one, seen_other = first.seen(way.crop, way.is_mirrored), second.seen()
+            moves = min(float(np.abs(lagged(each)).mean()) for each in (seen_one, seen_other))
+            if moves < _NOTHING_MOVES:
+                return True
+            timings = likely_timings(
+                seen_one, first.times_s, seen_other, second.times_s,
+                max(self.min_shared_s, self.min_shared_fraction * shorter_s),
+            )  # fmt: skip
+            if timings[0].score >= _WORTH_A_SEARCH:
+                return True
+        return False
 
     def _overlays(self, first: Film, second: Film, way: Way) -> Iterator[_Overlay]:
         """Lay one clip on another in the likely timings, finer at each turn."""
@@ -195,6 +228,7 @@ class FingerprintMatcher(Config):
                 one, first.times_s, other, other_s, timings
             ):
                 return
+            nearest = 1.0
             for rough in timings:
                 if rough.score < _WORTH_A_LOOK and rough != timings[-1]:
                     continue
@@ -204,6 +238,7 @@ class FingerprintMatcher(Config):
                 timing, left, right = finer
                 agrees = agreement(left, right)
                 if agrees is not None and agrees.likeness >= self.min_likeness:
+                    nearest = min(nearest, 1 - agrees.movement_by_cell)
                     yield _Overlay(
                         way,
                         timing,
@@ -212,7 +247,8 @@ class FingerprintMatcher(Config):
                         coverage(first.times_s, other_s, timing),
                         (one, other),
                     )
-            if turn == _NUM_TURNS or timings[0].score < _WORTH_A_TURN:
+            is_far = nearest > _FAR and timings[0].score < _WORTH_A_SEARCH
+            if turn == _NUM_TURNS or timings[0].score < _WORTH_A_TURN or is_far:
                 return
             crop = finer_crop(first, way, other, other_s, timings[0])
             if crop == way.crop:
@@ -235,26 +271,32 @@ class FingerprintMatcher(Config):
                 continue
             left, right = one[::_STRIDE][is_inside], at_times(other, other_s, wanted[is_inside])
             found = agreement(left, right)
-            if found is not None and found.disagreeing <= self.max_covered + 0.1:
+            if found is not None and found.disagreeing <= 0.7:
                 return True
         return False
 
     def _is_copy(self, laid: _Overlay) -> bool:
         found = laid.agreement
         is_short = found.num_shared < 2 * SAMPLES_PER_S
+        begins = abs(laid.timing.offset_s) <= self.max_start_s
+        is_part = not begins or min(laid.coverage) <= _WHOLLY
         if is_short and found.disagreeing > _LITTLE:
             return False
-        begins = abs(laid.timing.offset_s) <= self.max_start_s
         if found.movement_levels < self.min_movement_levels:
-            return begins and self._is_still_copy(laid)
-        if found.disagreeing <= self.max_disagreeing:
-            if begins and laid.slip <= _SAME_SPEED and self._begins_alike(laid):
-                return True
-            if begins and laid.slip >= self.min_change_of_speed and self._is_paced(laid):
-                return True
-            if not begins and not is_short and self._is_part(laid):
-                return True
-        return (begins or laid.departure <= _LITTLE) and self._is_covered(laid)
+            if begins:
+                return self._is_still_copy(laid)
+            is_sure = laid.rest_levels <= self.max_rest_levels / 8
+            return is_sure and not is_short and self._is_part(laid)
+        # Of two seconds nothing may disagree, of four as much as there ever may.
+        share = min(1.0, max(0.2, found.num_shared / SAMPLES_PER_S / 2 - 1))
+        if found.disagreeing <= self.max_disagreeing * share and (
+            (begins and self._begins_alike(laid))
+            or (begins and self._is_paced(laid))
+            or (is_part and not is_short and self._is_part(laid))
+        ):
+            return True
+        is_long = found.num_shared >= 2.5 * SAMPLES_PER_S
+        return is_long and (begins or laid.departure <= _LITTLE) and self._is_covered(laid)
 
     def _is_still_copy(self, laid: _Overlay) -> bool:
         """Judge clips in which hardly anything moves: only uncropped ones are known again."""
@@ -269,44 +311,65 @@ class FingerprintMatcher(Config):
         return is_quiet and (is_same or is_explained)
 
     def _begins_alike(self, laid: _Overlay) -> bool:
+        if laid.slip > _SAME_SPEED:
+            return False
         share = min(1.0, laid.agreement.num_shared / (2 * SAMPLES_PER_S))
         is_noisy = laid.departure <= self.max_noisy_departure * share
         if laid.side >= 0.97:
             is_noise = is_noisy and laid.rest_levels <= self.max_rest_levels
-            is_exact = laid.slip <= _SAME_SPEED / 2 and abs(laid.timing.offset_s) <= 0.02
+            is_exact = abs(laid.timing.offset_s) <= 0.02
             most = self.max_exact_departure if is_exact else self.max_departure
             return is_noise or laid.departure <= most * share
         is_noise = is_noisy and laid.rest_levels <= self.max_cropped_rest_levels
-        return is_noise or laid.departure <= self.max_cropped_departure * share
+        is_near = laid.departure <= self.max_cropped_departure * share
+        return is_noise or (is_near and self._is_no_repetition(laid))
+
+    def _is_no_repetition(self, laid: _Overlay) -> bool:
+        itself = 1 - max(map(own_likeness, laid.clips))
+        return laid.departure <= self.max_departure_of_steps * itself
 
     def _is_paced(self, laid: _Overlay) -> bool:
         return (
-            min(laid.coverage) >= 0.9
+            laid.slip >= self.min_change_of_speed
+            and min(laid.coverage) >= 0.9
             and laid.departure <= self.max_paced_departure
             and laid.agreement.num_shared >= self.min_paced_s * SAMPLES_PER_S
         )
 
     def _is_part(self, laid: _Overlay) -> bool:
         """Judge a part from another moment on, at equal speed."""
-        # Of a second nothing is let pass, of three all.
-        share = min(1.0, laid.agreement.num_shared / SAMPLES_PER_S / 2 - 0.5)
-        is_exact = laid.slip <= (_SAME_SPEED if laid.departure <= 0.06 else _SAME_SPEED / 2)
+        # Of a second nothing is let pass, of two and a half all.
+        share = min(1.0, (laid.agreement.num_shared / SAMPLES_PER_S - 1) / 1.5)
+        is_sure = laid.departure <= _LITTLE
         return (
-            is_exact
+            laid.slip <= (_NEARLY_SAME_SPEED if is_sure else _SAME_SPEED)
             and max(laid.coverage) >= 0.85
             and laid.departure <= self.max_part_departure * share
-            and (laid.agreement.disagreeing <= _LITTLE or laid.departure <= _LITTLE)
-            and laid.departure
-            <= self.max_part_departure_of_steps * (1 - max(map(own_likeness, laid.clips)))
+            and (is_sure or laid.agreement.disagreeing <= _LITTLE)
+            and (
+                is_sure
+                or (laid.side >= 0.97 and min(laid.coverage) <= _WHOLLY)
+                or (laid.side >= 0.97 and abs(laid.timing.offset_s) >= _MIN_PART_START_S)
+            )
+            and self._is_no_repetition(laid)
         )
 
     def _is_covered(self, laid: _Overlay) -> bool:
         found = laid.agreement
-        is_sure = laid.departure <= self.max_paced_departure
+        departure = 1 - min(found.movement_by_cell, found.course_by_cell)
+        is_sure = departure <= self.max_paced_departure / 2
+        explained = found.disagreeing - found.unexplained
+        # What is hidden disturbs what is beside it, and no more than that.
+        is_beside = departure <= min(self.max_covered_departure, max(_LITTLE, explained))
+        is_noise = (
+            laid.rest_levels <= self.max_rest_levels
+            and explained >= self.max_unexplained
+            and departure <= self.max_noisy_covered_departure
+        )
         return (
-            laid.slip <= _SAME_SPEED
+            laid.slip <= _NEARLY_SAME_SPEED
             and laid.side >= _HARDLY_CROPPED
-            and laid.departure <= self.max_covered_departure
+            and (is_beside or is_noise)
             and _LITTLE <= found.disagreeing <= self.max_covered
             and found.unexplained <= (self.max_doubtful if is_sure else self.max_unexplained)
             and found.witness >= self.min_witness

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from hashtag2action.vision.fingerprint import NUM_WAVES, Fingerprint
+
+_HEADER = 4 * NUM_WAVES
 
 
 class Prints(Protocol):
@@ -40,23 +43,32 @@ class ListedPrints(list[Fingerprint]):
 
 def moments(
     data: np.ndarray, starts: np.ndarray, step: int, first: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read every n-th picture of each clip, from a first one on.
 
     Returns:
-        float32 (M, NUM_WAVES), and int64 (M,), whose each is.
+        float32 (M, NUM_WAVES), and int64 (M,) twice: whose each is, and which picture of its clip.
     """
-    header = 4 * NUM_WAVES
-    num_pictures = np.maximum(np.diff(starts) - header, 0) // NUM_WAVES
+    num_pictures = np.maximum(np.diff(starts) - _HEADER, 0) // NUM_WAVES
     num = (num_pictures - first + step - 1) // step
     num = np.where(num_pictures > 0, np.maximum(num, 1), 0)
     owners = np.repeat(np.arange(len(num)), num)
     nth = np.arange(len(owners)) - np.repeat(np.cumsum(num) - num, num)
     picture = np.minimum(nth * step + first, num_pictures[owners] - 1)
-    begin = starts[:-1][owners] + header + picture * NUM_WAVES
-    levels = data[begin[:, None] + np.arange(NUM_WAVES)].view(np.int8)
-    heads = np.zeros((len(num), header), np.uint8)
-    has_any = num > 0
-    heads[has_any] = data[starts[:-1][has_any, None] + np.arange(header)]
-    both = heads.view("<f2").reshape(len(num), 2, NUM_WAVES).astype(np.float32)
-    return both[owners, 0] + both[owners, 1] * levels, owners
+    return pictures_of(data, starts, owners, picture), owners, picture
+
+
+def pictures_of(
+    data: np.ndarray, starts: np.ndarray, clips: np.ndarray, pictures: np.ndarray
+) -> np.ndarray:
+    """Read single pictures of clips, float32 (M, NUM_WAVES)."""
+    if not len(clips):
+        return np.zeros((0, NUM_WAVES), np.float32)
+    whose, nth = np.unique(clips, return_inverse=True)
+    heads = sliding_window_view(data, _HEADER)[starts[whose]].view("<f2")
+    heads = heads.reshape(len(whose), 2, NUM_WAVES).astype(np.float32)
+    at = starts[clips] + _HEADER + pictures * NUM_WAVES
+    levels = sliding_window_view(data, NUM_WAVES)[at].view(np.int8)
+    waves = levels * heads[nth, 1]
+    waves += heads[nth, 0]
+    return waves
