@@ -1,8 +1,8 @@
 """Stage 5: of clips that show the same pictures, keep one.
 
 The whole table is seen at once. Clips are ranked: the earliest post first, then the larger picture,
-then the id. A clip that copies a better ranked one leaves, and names the kept clip that the likeliest
-of these leads to; its distance is that to the likeliest.
+then the id. A clip that copies a better ranked one leaves, and names the kept clip that the
+likeliest of these leads to; its distance is that to the likeliest.
 
 A clip that shows what a reference shows, a benchmark that will test what is learned from the clips,
 leaves before that and names the reference's file.
