@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from hashtag2action.models.linear import Linear, linear, product
+from hashtag2action.models.linear import Linear, linear, product, two_layers
 
 
 def test_linear_layers_give_torchs_numbers_and_gradients(generator):
@@ -48,3 +48,31 @@ def test_a_layer_runs_in_bfloat16_under_autocast(generator):
     out.float().sum().backward()
     assert layer.weight.grad is not None
     assert layer.weight.grad.dtype is torch.float32
+
+
+def test_two_layers_give_torchs_numbers_and_gradients_and_keep_no_gelu(generator):
+    shapes = ((3, 7, 12), (20, 12), (20,), (5, 20), (5,))
+    leaves = [torch.randn(shape, generator=generator, requires_grad=True) for shape in shapes]
+    tokens, *layers = leaves
+    kept: list[torch.Size] = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.append(tensor.shape)
+        return tensor
+
+    for rows in (tokens, tokens[:, -4:], tokens.transpose(0, 1), tokens[:0]):
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            kept.clear()
+            ours = two_layers(rows, (layers[0], layers[1]), (layers[2], layers[3]))
+        if rows.numel():
+            assert [shape for shape in kept if shape[-1] == 20 and shape[0] == rows.numel() // 12]
+            assert len(kept) == 4
+        theirs = F.linear(F.gelu(F.linear(rows, *layers[:2])), *layers[2:])
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+        above = torch.randn(ours.shape, generator=generator)
+        for one, other in zip(
+            torch.autograd.grad((ours * above).sum(), leaves),
+            torch.autograd.grad((theirs * above).sum(), leaves),
+            strict=True,
+        ):
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)

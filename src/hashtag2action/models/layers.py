@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hashtag2action.models.attention import attend
-from hashtag2action.models.linear import Linear, linear
+from hashtag2action.models.linear import Linear, linear, two_layers
 
 LAYER_NORM_EPS = 1e-6
 """Added to the variance by every LayerNorm. Source: VideoMAE V2, official code."""
@@ -76,7 +76,8 @@ class Mlp(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         """Transform every token by itself."""
-        return self.fc2(F.gelu(self.fc1(tokens)))
+        first, second = self.fc1, self.fc2
+        return two_layers(tokens, (first.weight, first.bias), (second.weight, second.bias))
 
 
 class DropPath(nn.Module):
