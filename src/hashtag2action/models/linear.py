@@ -32,7 +32,8 @@ def two_layers(
     """Compute two linear layers with an exact GELU between them.
 
     By way of oneDNN only what goes into the GELU is kept for the backward pass, and what comes
-    out of it is computed again: a quarter of all that a block keeps, at a hundredth of the time.
+    out of it is computed again: a quarter less is kept by a block, at a hundredth more time
+    (float32, ViT-B's pre-training step: 1.01, least 1.00, largest 1.03).
 
     Args:
         tokens: Rows of numbers.
