@@ -22,7 +22,7 @@ from pydantic import Field
 
 from hashtag2action.config import Config
 from hashtag2action.video.walk import TimedFrame
-from hashtag2action.vision.dissolves import TINY_PX, dissolve_scores, half_windows
+from hashtag2action.vision.dissolves import TINY_PX, MixLimits, dissolve_scores, half_windows
 
 SMALL_SIDE_PX = 36
 """Shorter side of the small luma grid, at least; chosen: 24 to 64 make no difference."""
@@ -137,6 +137,9 @@ class AdaptiveScenes(Config):
     0.4, real ones 59 % here and 79 % at 0.34."""
     likeness_weight: float = Field(default=0.4, ge=0)
     """What likeness weighs: light that changes in one scene is no dissolve."""
+    min_dip_log_odds: float = Field(default=6.0)
+    """Least log odds of a dissolve whose mix is paler than its ends, whatever their likeness.
+    Chosen: the smallest at which the takes the odds were fitted on show no more than one false."""
     min_scene_s: float = Field(default=0.2, ge=0)
     """Of two transitions closer than this, the stronger stays."""
 
@@ -156,18 +159,24 @@ class AdaptiveScenes(Config):
         found = cuts
         if self.dissolves:
             tiny = np.stack(signals.tiny).reshape(len(times_s), -1)
-            found = found + self._find_dissolves(tiny, times_s, [cut.frame for cut in cuts])
+            found = found + self._find_dissolves(
+                tiny, contrasts, times_s, [cut.frame for cut in cuts]
+            )
         return in_order(found, times_s, self.min_scene_s)
 
     def _find_dissolves(
-        self, tiny: np.ndarray, times_s: np.ndarray, cuts: list[int]
+        self, tiny: np.ndarray, contrasts: np.ndarray, times_s: np.ndarray, cuts: list[int]
     ) -> list[Transition]:
+        limits = MixLimits(
+            self.dissolve_threshold,
+            self.max_mix_doubt,
+            self.likeness_weight,
+            self.min_dip_log_odds,
+        )
         scores = np.zeros(len(tiny), np.float32)
         reach = np.zeros(len(tiny), np.int64)
         for half in half_windows(times_s):
-            here = dissolve_scores(
-                tiny, half, self.dissolve_threshold, self.max_mix_doubt, self.likeness_weight
-            )
+            here = dissolve_scores(tiny, contrasts, half, limits)
             for cut in cuts:  # A window across a cut says nothing about a dissolve.
                 here[max(0, cut - half) : cut + half + 1] = 0
             reach = np.where(here > scores, half, reach)
