@@ -25,6 +25,7 @@ _PAIRS_WORTH_WORKERS = 4096
 """Chosen: below this many pairs a comparison takes less time than a process takes to start."""
 _KEYS_WORTH_A_SEARCH = 8
 """Chosen: chance leads from one clip to another by fewer keys, a crop half a step off by more."""
+_LOOKED_AT = 2  # times as many candidates of a clip as are compared
 _SEARCHED = 2
 """Chosen: of a clip's likeliest originals the first two are searched for other ways, too."""
 _JOBS_WAITING = 4  # per worker; what waits is held in memory
@@ -96,8 +97,10 @@ class CopySearch:
                 candidates = candidates.where(
                     (candidates.one < num_references) != (candidates.other < num_references)
                 )
+            # What very many share leads to very many candidates: the likeliest are looked at.
+            candidates = _likeliest(candidates, rank, _LOOKED_AT * self.max_compared)
             candidates = plausible(prints, candidates, self.workers)
-        pairs = self._pairs(candidates, rank, num_references)
+        pairs = self._pairs(_likeliest(candidates, rank, self.max_compared), rank)
         of = np.full(len(prints), -1, np.int64)
         distance = np.full(len(prints), np.inf, np.float32)
         for copy, original, apart in self._compare(prints, pairs):
@@ -105,15 +108,11 @@ class CopySearch:
                 of[copy], distance[copy] = original, apart
         return Copies(of, distance, len(pairs))
 
-    def _pairs(self, found: Candidates, rank: np.ndarray, num_references: int) -> list["_Pair"]:
-        """Group candidates into pairs; of a clip's, keep those that most keys lead to."""
-        is_swapped = rank[found.one] < rank[found.other]
-        worse = np.where(is_swapped, found.other, found.one)
-        better = np.where(is_swapped, found.one, found.other)
+    def _pairs(self, found: Candidates, rank: np.ndarray) -> list["_Pair"]:
+        """Group candidates into pairs, those of a clip together, the likeliest first."""
+        worse, better, is_swapped = _by_rank(found, rank)
         order = np.lexsort((found.distance, -found.num, better, worse))
         pairs: list[_Pair] = []
-        if num_references:
-            order = order[(better[order] < num_references) & (worse[order] >= num_references)]
         for k in order.tolist():
             way = found.way(k)
             way = Way(way.crop, way.is_mirrored, bool(is_swapped[k]) and way.crop != WHOLE)
@@ -123,13 +122,7 @@ class CopySearch:
             else:
                 pairs.append(_Pair(int(worse[k]), int(better[k]), int(found.num[k]), [way]))
         pairs.sort(key=lambda pair: (pair.copy, -pair.num, rank[pair.original]))
-        kept, number, last = [], 0, -1
-        for pair in pairs:
-            number = number + 1 if pair.copy == last else 0
-            last = pair.copy
-            if number < self.max_compared:
-                kept.append(pair)
-        return kept
+        return pairs
 
     def _compare(
         self, prints: TablePrints, pairs: list["_Pair"]
@@ -152,6 +145,32 @@ class CopySearch:
                     yield from waiting.pop(0).result()
             for future in waiting:
                 yield from future.result()
+
+
+def _by_rank(found: Candidates, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the worse and the better ranked clip of each, and whether the better is cropped."""
+    is_swapped = rank[found.one] < rank[found.other]
+    worse = np.where(is_swapped, found.other, found.one)
+    return worse, np.where(is_swapped, found.one, found.other), is_swapped
+
+
+def _likeliest(found: Candidates, rank: np.ndarray, most: int) -> Candidates:
+    """Keep, of each clip's better ranked candidates, those that most keys lead to."""
+    worse, better, _ = _by_rank(found, rank)
+    order = np.lexsort((-found.num, better, worse))
+    worse, better = worse[order], better[order]
+    is_pair = np.ones(len(order), bool)
+    is_pair[1:] = (worse[1:] != worse[:-1]) | (better[1:] != better[:-1])
+    pair_of = np.cumsum(is_pair) - 1
+    first = order[is_pair]
+    clip = worse[is_pair]
+    ranked = np.lexsort((rank[better[is_pair]], -found.num[first], clip))
+    begins = np.searchsorted(clip[ranked], clip[ranked])
+    place = np.empty(len(ranked), np.int64)
+    place[ranked] = np.arange(len(ranked)) - begins
+    is_kept = np.zeros(len(order), bool)
+    is_kept[order] = place[pair_of] < most
+    return found.where(is_kept)
 
 
 @dataclass

@@ -24,6 +24,7 @@ from hashtag2action.vision.moment_index import (
     RegionIndex,
     build,
     forms_of,
+    in_turn,
     is_new,
     least_sure,
     signs,
@@ -97,7 +98,7 @@ def find_candidates(
     """
     with ThreadPoolExecutor(num_threads) as pool:
         ask = _Asker(*build(prints, REGIONS, rank, pool), max_sharing)
-        found = list(pool.map(ask, prints.batches(_ASKED_AT_ONCE)))
+        found = list(in_turn(pool, ask, prints.batches(_ASKED_AT_ONCE)))
     return _thinned(np.concatenate([np.zeros(0, _HIT), *found]))
 
 

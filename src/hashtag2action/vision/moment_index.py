@@ -4,12 +4,13 @@ What belongs here is how a moment becomes a key and how keys are looked up; whic
 clip are asked for is told by `candidates`.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import Executor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -26,10 +27,15 @@ from hashtag2action.vision.prints import Prints, moments
 
 FIRST, KEPT_STEP = 2, 4  # pictures: each half second stands in the index
 _BATCH = 1 << 12
+_WAITING = 8  # batches; what waits is held in memory
 _MIXER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: spreads keys over slots
 _MIN_LEVELS = 2.5  # gray levels; a picture of less contrast tells nothing
 _LOOK_CELLS = 9
 _LOOK_BLUR = 7.0  # orders
+
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -106,10 +112,10 @@ class RegionIndex:
         slot_bits = min(region.key_bits, len(hashes).bit_length() + 2)
         slot = _slot(hashes & region.mask, slot_bits, region)
         order = np.argsort((slot.astype(np.int64) << 32) | ranks)
-        counts = np.bincount(slot, minlength=1 << slot_bits)
+        counts = np.bincount(slot, minlength=1 << slot_bits).astype(np.int32)
+        is_filled = np.packbits(counts > 0, bitorder="little")
         slots = np.zeros((1 << slot_bits) + 1, np.int32)
         np.cumsum(counts, out=slots[1:])
-        is_filled = np.packbits(counts > 0, bitorder="little")
         return cls(region, slot_bits, slots, is_filled, hashes[order], numbers[order])
 
     def find(self, hashes: np.ndarray, turned: np.ndarray, max_sharing: int) -> Found:
@@ -170,19 +176,33 @@ def build(
         ]
         return [looks, clips, pictures[kept].astype(np.int16), *columns]
 
-    parts = list(pool.map(measure, prints.batches(_BATCH)))
+    parts = list(in_turn(pool, measure, prints.batches(_BATCH)))
     if not parts:
         parts = [measure((0, np.zeros(0, np.uint8), np.zeros(1, np.int64)))]
-    looks, clips, pictures = (np.concatenate([part[k] for part in parts]) for k in range(3))
-    known = Moments(looks, clips, pictures)
-
-    def sort(number: int) -> RegionIndex:
-        hashes = np.concatenate([part[3 + number] for part in parts])
+    # Joined and let go column by column: a million clips have gigabytes of them.
+    columns = [list(column) for column in zip(*parts, strict=True)]
+    del parts
+    looks, clips, pictures = (np.concatenate(columns.pop(0)) for _ in range(3))
+    indices = []
+    for region in regions:
+        hashes = np.concatenate(columns.pop(0))
         numbers = np.flatnonzero(hashes != _NONE).astype(np.int32)
         ranks = rank[clips[numbers]]
-        return RegionIndex.of(regions[number], hashes[numbers], numbers, ranks)
+        indices.append(RegionIndex.of(region, hashes[numbers], numbers, ranks))
+    return Moments(looks, clips, pictures), indices
 
-    return known, list(pool.map(sort, range(len(regions))))
+
+def in_turn(
+    pool: Executor, function: Callable[[Item], Made], items: Iterable[Item]
+) -> Iterator[Made]:
+    """Apply a function in threads, in order; only a few items are taken ahead of time."""
+    waiting: deque[Future[Made]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) >= _WAITING:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 _NONE = np.uint64(2**64 - 1)
