@@ -50,3 +50,18 @@ def test_no_pictures_match_nothing():
     nothing = Fingerprint.from_bytes(b"", np.zeros(0))
     assert MATCHER.match(nothing, nothing) is None
     assert MATCHER.match(nothing, print_of(film(1))) is None
+
+
+def titled(text: str, top: int, bottom: int) -> list[np.ndarray]:
+    """A card of two seconds: words that rise over light that runs from one gray to another."""
+    frames = []
+    for step in range(13):
+        card = np.repeat(np.linspace(top, bottom, 360)[:, None], 200, axis=1).astype(np.uint8)
+        frames.append(cv2.putText(card, text, (20, 170 - 3 * min(step, 5)), 0, 1.0, 255, 3))
+    return frames
+
+
+def test_cards_of_one_make_with_other_words_are_no_copies():
+    day, rest = print_of(titled("day one", 60, 160)), print_of(titled("rest now", 50, 170))
+    assert MATCHER.match(day, day) is not None
+    assert MATCHER.match(day, rest) is None

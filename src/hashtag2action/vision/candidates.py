@@ -31,8 +31,8 @@ from hashtag2action.vision.moment_index import (
     signs_of_looks,
     tells,
 )
-from hashtag2action.vision.neighbors import CROPS
 from hashtag2action.vision.prints import ListedPrints, Prints, moments
+from hashtag2action.vision.ways import CROPS
 
 _ASKED_STEP = 8  # pictures: each second asks
 _ASKED_AT_ONCE = 512  # clips

@@ -13,8 +13,8 @@ from hashtag2action.vision.agreement import CELL_WAVES, DISAGREEMENT
 from hashtag2action.vision.alignment import seen_of_waves
 from hashtag2action.vision.candidates import Candidates
 from hashtag2action.vision.fingerprint import MIRROR_SIGNS, NUM_WAVES, crop_map
-from hashtag2action.vision.neighbors import CROPS
 from hashtag2action.vision.prints import Prints, pictures_of
+from hashtag2action.vision.ways import CROPS
 
 _AT_ONCE = 1 << 14
 _GAINS = np.exp(np.linspace(np.log(0.55), np.log(1.8), 9)).astype(np.float32)

@@ -21,13 +21,12 @@ from hashtag2action.vision.alignment import (
     lagged,
     likely_timings,
     own_likeness,
-    seen,
 )
-from hashtag2action.vision.fingerprint import SAMPLES_PER_S, WHOLE, Crop, Fingerprint
+from hashtag2action.vision.fingerprint import SAMPLES_PER_S, Fingerprint
+from hashtag2action.vision.ways import likely_ways
 
 _MIN_PICTURES = 8
 _STRIDE = 4  # pictures; half a second, for a first look
-_NUM_TRIED = 2
 _NUM_TURNS = 2
 _SAME_SPEED = 0.0065  # chosen: half the least change that is tried; copies need none
 _NEARLY_SAME_SPEED = 0.013  # chosen: two ends that are each a frame off in five seconds
@@ -40,20 +39,6 @@ _WORTH_A_SEARCH = 0.55
 _WHOLLY = 0.8  # of a clip; chosen: takes of one action are about as long
 _HARDLY_CROPPED = 0.95
 _NOTHING_MOVES = 0.1  # gray levels
-
-
-def _crops() -> list[Crop]:
-    crops = [WHOLE]
-    for scale, num in ((0.96, 2), (0.92, 3), (0.88, 4), (0.845, 4)):
-        places = [round((1 - scale) * step / (num - 1), 4) for step in range(num)]
-        crops += [Crop(scale, scale, top, left) for top in places for left in places]
-    return crops
-
-
-CROPS = _crops()
-"""Crops that a search begins with: all of the picture, and 96, 92, 88 and 84.5 % of it at 4, 9, 16
-and 16 places. Chosen: re-uploads are cropped to 85 % and more, anywhere, and half a step between
-two crops turns few signs; the edges are made finer afterwards."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +155,8 @@ class FingerprintMatcher(Config):
     min_movement_levels: float = Field(default=0.5, ge=0)
     """Gray levels below which hardly anything moves."""
     min_still_sharpness: float = Field(default=0.985, gt=0, le=1)
-    """Least correlation of sharp pictures where hardly anything moves. Chosen: sky above, ground
-    below is many a landscape."""
+    """Least correlation of sharp pictures where hardly anything moves, or in less than two seconds.
+    Chosen: sky above, ground below is many a landscape, and many a title."""
 
     def match(
         self, one: Fingerprint, other: Fingerprint, ways: Iterable[Way] | None = None
@@ -280,7 +265,7 @@ class FingerprintMatcher(Config):
         is_short = found.num_shared < 2 * SAMPLES_PER_S
         begins = abs(laid.timing.offset_s) <= self.max_start_s
         is_part = not begins or min(laid.coverage) <= _WHOLLY
-        if is_short and found.disagreeing > _LITTLE:
+        if is_short and (found.disagreeing > _LITTLE or laid.sharpness < self.min_still_sharpness):
             return False
         if found.movement_levels < self.min_movement_levels:
             if begins:
@@ -380,23 +365,3 @@ def _distance(laid: _Overlay) -> float:
     if laid.agreement.movement_levels < _NOTHING_MOVES:
         return max(0.0, 1 - laid.sharpness)
     return max(0.0, laid.departure, 1 - laid.agreement.likeness)
-
-
-def likely_ways(one: Film, other: Film) -> list[Way]:
-    """Return how two clips may lie on each other: the likeliest crops, then uncropped."""
-    grids = one.grid[::_STRIDE], other.grid[::_STRIDE]
-    scored: list[tuple[float, Way]] = []
-    for is_swapped in (False, True):
-        first, second = reversed(grids) if is_swapped else grids
-        target = _directions(seen(second, WHOLE, False))
-        for crop in CROPS[is_swapped:]:
-            for is_mirrored in (False, True):
-                likeness = _directions(seen(first, crop, is_mirrored)) @ target.T
-                best = float(np.sort(likeness, axis=None)[-3:].mean())
-                scored.append((best, Way(crop, is_mirrored, is_swapped)))
-    scored.sort(key=lambda pair: -pair[0])
-    return [way for _, way in scored[:_NUM_TRIED]] + [Way(), Way(is_mirrored=True)]
-
-
-def _directions(waves: np.ndarray) -> np.ndarray:
-    return waves / (np.linalg.norm(waves, axis=1, keepdims=True) + 1e-6)
