@@ -33,6 +33,7 @@ _NEARLY_SAME_SPEED = 0.013  # chosen: two ends that are each a frame off in five
 _LITTLE = 0.03
 _WORTH_A_LOOK = 0.12
 _WORTH_A_TURN = 0.3  # chosen: copies a half step of crop apart correlate by 0.5 and more
+_EQUAL_START_S = 0.02
 _MIN_PART_START_S = 0.2  # chosen: takes that were cut at one pose are less apart
 _FAR = 0.5  # departure; chosen: no finer crop mends so much
 _WORTH_A_SEARCH = 0.55
@@ -136,6 +137,9 @@ class FingerprintMatcher(Config):
     """Largest departure of a part, or of a clip that had to be cropped to fit, in departures of a
     clip from itself some moments later: who does one thing again and again is in step with
     himself, and so are his takes."""
+    max_unrepeated_departure: float = Field(default=0.1, ge=0)
+    """Largest departure of uncropped clips that begin with the same picture, in departures of a
+    clip from itself: where a camera moves, no moment is like another, and none of another take."""
     max_covered_departure: float = Field(default=0.2, ge=0)
     """Largest departure beside a sticker or a caption, of uncropped clips that begin together,
     where each cell may move by a share of its own."""
@@ -302,9 +306,8 @@ class FingerprintMatcher(Config):
         is_noisy = laid.departure <= self.max_noisy_departure * share
         if laid.side >= 0.97:
             is_noise = is_noisy and laid.rest_levels <= self.max_rest_levels
-            is_exact = abs(laid.timing.offset_s) <= 0.02
-            most = self.max_exact_departure if is_exact else self.max_departure
-            return is_noise or laid.departure <= most * share
+            most = self.max_exact_departure if _begins_equal(laid) else self.max_departure
+            return is_noise or laid.departure <= most * share or self._is_unrepeated(laid)
         is_noise = is_noisy and laid.rest_levels <= self.max_cropped_rest_levels
         is_near = laid.departure <= self.max_cropped_departure * share
         return is_noise or (is_near and self._is_no_repetition(laid))
@@ -312,6 +315,13 @@ class FingerprintMatcher(Config):
     def _is_no_repetition(self, laid: _Overlay) -> bool:
         itself = 1 - max(map(own_likeness, laid.clips))
         return laid.departure <= self.max_departure_of_steps * itself
+
+    def _is_unrepeated(self, laid: _Overlay) -> bool:
+        """Say whether they agree from one picture on as no two moments of either clip do."""
+        if not _begins_equal(laid) or laid.agreement.num_shared < 2 * SAMPLES_PER_S:
+            return False
+        itself = 1 - max(map(own_likeness, laid.clips))
+        return laid.departure <= self.max_unrepeated_departure * itself
 
     def _is_paced(self, laid: _Overlay) -> bool:
         return (
@@ -342,7 +352,8 @@ class FingerprintMatcher(Config):
     def _is_covered(self, laid: _Overlay) -> bool:
         found = laid.agreement
         departure = 1 - min(found.movement_by_cell, found.course_by_cell)
-        is_sure = departure <= self.max_paced_departure / 2
+        is_unrepeated = self._is_unrepeated(laid)
+        is_sure = is_unrepeated or departure <= self.max_paced_departure / 2
         explained = found.disagreeing - found.unexplained
         # What is hidden disturbs what is beside it, and no more than that.
         is_beside = departure <= min(self.max_covered_departure, max(_LITTLE, explained))
@@ -354,11 +365,15 @@ class FingerprintMatcher(Config):
         return (
             laid.slip <= _NEARLY_SAME_SPEED
             and laid.side >= _HARDLY_CROPPED
-            and (is_beside or is_noise)
+            and (is_beside or is_noise or is_unrepeated)
             and _LITTLE <= found.disagreeing <= self.max_covered
             and found.unexplained <= (self.max_doubtful if is_sure else self.max_unexplained)
             and found.witness >= self.min_witness
         )
+
+
+def _begins_equal(laid: _Overlay) -> bool:
+    return laid.slip <= _SAME_SPEED and abs(laid.timing.offset_s) <= _EQUAL_START_S
 
 
 def _distance(laid: _Overlay) -> float:
