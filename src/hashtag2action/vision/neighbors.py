@@ -159,8 +159,8 @@ class FingerprintMatcher(Config):
     min_movement_levels: float = Field(default=0.5, ge=0)
     """Gray levels below which hardly anything moves."""
     min_still_sharpness: float = Field(default=0.985, gt=0, le=1)
-    """Least correlation of sharp pictures where hardly anything moves, or in less than two seconds.
-    Chosen: sky above, ground below is many a landscape, and many a title."""
+    """Least correlation of sharp pictures where hardly anything moves, in parts, and in less than
+    two seconds. Chosen: sky above, ground below is many a landscape, and many a title."""
 
     def match(
         self, one: Fingerprint, other: Fingerprint, ways: Iterable[Way] | None = None
@@ -339,6 +339,7 @@ class FingerprintMatcher(Config):
         return (
             laid.slip <= (_NEARLY_SAME_SPEED if is_sure else _SAME_SPEED)
             and max(laid.coverage) >= 0.85
+            and laid.sharpness >= self.min_still_sharpness
             and laid.departure <= self.max_part_departure * share
             and (is_sure or laid.agreement.disagreeing <= _LITTLE)
             and (
