@@ -10,6 +10,7 @@ any usual length fits one of them.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -118,8 +119,12 @@ def dissolve_scores(
         # A mix that is uneven by as much as is allowed lies so far from the even one.
         most = (max_error + _MAX_UNEVENNESS) * change + 1
         starts = first + np.flatnonzero((change >= limits.min_change) & (away <= most))
+        line = _line(tiny, starts, half)
+        is_even = (line.error <= max_error) & (line.unevenness <= _MAX_UNEVENNESS)
+        starts = starts[is_even]
         if not len(starts):
             continue
+        # The dear ones, about edges, are left for the few windows in which all else fits.
         mix = mix_measures(tiny, contrasts, starts, half)
         doubt = mix.error + limits.likeness_weight * np.maximum(mix.likeness, 0)
         dips = (mix.log_odds >= limits.min_log_odds) & (mix.error <= _MAX_ERROR)
@@ -140,11 +145,33 @@ def mix_measures(
         starts: int (M,), the first frame of each window.
         half: Frames from the center to either end.
     """
+    line = _line(tiny, starts, half)
+    edges = np.zeros(len(tiny), np.float32)
+    for place in _dip_places(half):
+        edges[starts + place] = _edge_strength(tiny[starts + place])
+    return MixMeasures(
+        line.change,
+        line.error,
+        line.unevenness,
+        _likeness(tiny[starts].astype(np.float32), tiny[starts + 2 * half].astype(np.float32)),
+        _dip(contrasts, starts, half),
+        _dip(edges, starts, half),
+    )
+
+
+class _Line(NamedTuple):
+    """The first three of `MixMeasures`."""
+
+    change: np.ndarray
+    error: np.ndarray
+    unevenness: np.ndarray
+
+
+def _line(tiny: np.ndarray, starts: np.ndarray, half: int) -> _Line:
     first = tiny[starts].astype(np.float32)
-    last = tiny[starts + 2 * half].astype(np.float32)
-    line = last - first
+    line = tiny[starts + 2 * half].astype(np.float32) - first
     length = np.einsum("np,np->n", line, line) + 1e-6
-    change = np.abs(line).mean(1)
+    change = _rows_mean(np.abs(line))
     error = np.zeros(len(starts), np.float32)
     unevenness = np.zeros(len(starts), np.float32)
     for share in _SHARES:
@@ -152,20 +179,11 @@ def mix_measures(
         way = tiny[starts + place].astype(np.float32) - first
         along = np.einsum("np,np->n", way, line) / length
         # Absolute, not squared: somebody who walks through a dissolve is a small part of it.
-        across = np.abs(way - along[:, None] * line).mean(1)
+        way -= along[:, None] * line
+        across = _rows_mean(np.abs(way, out=way))
         error = np.maximum(error, across / np.maximum(change, 1e-6))
         unevenness = np.maximum(unevenness, np.abs(along - place / (2 * half)))
-    edges = np.zeros(len(tiny), np.float32)
-    for place in _dip_places(half):
-        edges[starts + place] = _edge_strength(tiny[starts + place])
-    return MixMeasures(
-        change,
-        error,
-        unevenness,
-        _likeness(first, last),
-        _dip(contrasts, starts, half),
-        _dip(edges, starts, half),
-    )
+    return _Line(change, error, unevenness)
 
 
 def _dip_places(half: int) -> list[int]:
@@ -187,6 +205,8 @@ def _edge_strength(tiny: np.ndarray) -> np.ndarray:
 
 
 def _rows_mean(pictures: np.ndarray) -> np.ndarray:
+    if not len(pictures):
+        return np.zeros(0, np.float32)
     return cv2.reduce(pictures, 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)[:, 0]
 
 
