@@ -3,7 +3,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from hashtag2action.data.clips import CsvClips, CuratedClips, FolderClips
+from hashtag2action.data.clips import CsvClips, CuratedClips, FolderClips, MixedClips
 from hashtag2action.errors import ConfigError, ManifestError
 from hashtag2action.manifest import Manifest
 
@@ -101,3 +101,28 @@ def test_curation_gives_its_exported_clips(tmp_path: Path) -> None:
 def test_folder_that_is_no_curation_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="not a curation run"):
         CuratedClips(run=tmp_path).read()
+
+
+def test_mixed_parts_keep_their_labels_and_tell_their_clips_apart(
+    videos: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "clips.csv"
+    file.write_text("path,label\nv.mp4,fall\nw.mp4,run\n")
+    parts = {
+        "web": FolderClips(folder=videos, labeled=False),
+        "own": CsvClips(file=file),
+        "act": FolderClips(folder=videos),
+    }
+    found = MixedClips(parts=parts).read()
+    assert found.class_names == ("fall", "jump", "run")
+    assert found.given_labels() == [1, 1, 1, 2, 2, 2, 0, 2] + [None] * 6
+    assert [clip.clip_id for clip in found.clips] == [found.clips[at].clip_id for at in range(14)]
+    assert found.clips[6].clip_id == "own/v.mp4"
+    assert found.clips[-1].clip_id.startswith("web/run/")
+    assert len({clip.clip_id for clip in found.clips}) == 14
+    assert [clip.label for clip in found.take([7, 0]).clips] == [2, 1]
+
+
+def test_a_mix_without_parts_is_refused() -> None:
+    with pytest.raises(ValueError, match="parts"):
+        MixedClips(parts={})

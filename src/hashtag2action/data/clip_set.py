@@ -1,7 +1,9 @@
 """What a training run reads: clips with times, and labels where there are any."""
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, overload
 
@@ -136,6 +138,62 @@ class ClipSet:
             taken = clips.rows.take(pa.array(places, pa.int64()))
             return replace(self, clips=ClipTable(taken, clips.make))
         return replace(self, clips=tuple(clips[place] for place in places))
+
+
+class _JoinedClips(Sequence[Clip]):
+    """Clips of several sets, made when asked for."""
+
+    def __init__(self, parts: Mapping[str, ClipSet], class_names: Sequence[str]) -> None:
+        self.parts = dict(parts)
+        self.numbers = {
+            name: [class_names.index(own) for own in part.class_names]
+            for name, part in parts.items()
+        }
+        sizes = [len(part.clips) for part in parts.values()]
+        self.ends = list(accumulate(sizes))
+
+    def __len__(self) -> int:
+        return self.ends[-1]
+
+    @overload
+    def __getitem__(self, place: int) -> Clip: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Clip, ...]: ...
+    def __getitem__(self, place: int | slice) -> Clip | tuple[Clip, ...]:
+        if isinstance(place, slice):
+            return tuple(self[at] for at in range(*place.indices(len(self))))
+        at = place + len(self) if place < 0 else place
+        if not 0 <= at < len(self):
+            raise IndexError(place)
+        number = bisect_right(self.ends, at)
+        name = list(self.parts)[number]
+        clips = self.parts[name].clips
+        return self._named(name, clips[at - self.ends[number] + len(clips)])
+
+    def __iter__(self) -> Iterator[Clip]:
+        for name, part in self.parts.items():
+            for clip in part.clips:
+                yield self._named(name, clip)
+
+    def _named(self, name: str, clip: Clip) -> Clip:
+        label = None if clip.label is None else self.numbers[name][clip.label]
+        return replace(clip, clip_id=f"{name}/{clip.clip_id}", label=label)
+
+
+def joined(parts: Mapping[str, ClipSet]) -> ClipSet:
+    """Return several sets as one, whose classes are those of all.
+
+    Args:
+        parts: At least one set by name; the name begins the ids of its clips.
+    """
+    names = tuple(sorted({name for part in parts.values() for name in part.class_names}))
+    return ClipSet(
+        _JoinedClips(parts, names),
+        names,
+        may_mirror=all(part.may_mirror for part in parts.values()),
+        num_missing=sum(part.num_missing for part in parts.values()),
+        is_test=any(part.is_test for part in parts.values()),
+    )
 
 
 def list_videos(folder: Path) -> list[Path]:

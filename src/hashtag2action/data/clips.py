@@ -16,6 +16,7 @@ from hashtag2action.data.clip_set import (
     Clip,
     ClipSet,
     ClipTable,
+    joined,
     list_videos,
     not_empty,
     numbered,
@@ -156,6 +157,24 @@ class CsvClips(Config):
         return Clip(f"{row['path']}{span}", root / row["path"], start_s, end_s, label)
 
 
+class MixedClips(Config):
+    """Several origins as one: for example a benchmark's training clips and a curation."""
+
+    kind: Literal["mix"] = "mix"
+    parts: Annotated[dict[str, "ClipSource"], Field(min_length=1)]
+    """Origins by a name of one's own, which begins the ids of its clips."""
+
+    def read(self) -> ClipSet:
+        """List the clips of all parts, in order of their names.
+
+        The classes are those of all parts together; clips of a part without labels have none.
+
+        Raises:
+            ConfigError: A part cannot be read.
+        """
+        return joined({name: self.parts[name].read() for name in sorted(self.parts)})
+
+
 ClipSource = Annotated[
     CuratedClips
     | ShardClips
@@ -165,10 +184,13 @@ ClipSource = Annotated[
     | Ucf101Clips
     | Hmdb51Clips
     | KineticsClips
-    | SomethingClips,
+    | SomethingClips
+    | MixedClips,
     Field(discriminator="kind"),
 ]
 """Any origin of clips; `kind` chooses."""
+
+MixedClips.model_rebuild()
 
 
 def _relative(path: Path, root: Path) -> str:
