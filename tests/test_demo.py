@@ -16,6 +16,7 @@ from hashtag2action.errors import ConfigError
 
 SCORED = {
     "cuts": {"precision": 1.0, "recall": 0.95, "f1": 0.974},
+    "dissolves": {"recall": 0.8, "total": 5},
     "persons": {"precision": 0.96, "recall": 0.95},
     "unreadable": {"found": 6, "total": 6, "wrong": 0},
     "duplicates": {"recall": 0.9, "precision": 1.0},
@@ -47,12 +48,14 @@ def test_figures_at_their_bars_are_ok_and_below_are_short() -> None:
     assert all(figure.is_ok for figure in curation_figures(SCORED, Bars()))
     worse = SCORED | {
         "cuts": {"f1": 0.969},
+        "dissolves": {"recall": 0.79, "total": 5},
         "unreadable": {"found": 6, "total": 6, "wrong": 1},
         "duplicates": {"recall": None, "precision": 0.99},
     }
     short = [figure.name for figure in curation_figures(worse, Bars()) if not figure.is_ok]
     assert short == [
         "hard cuts, F1",
+        "dissolves, recall",
         "unreadable files rejected",
         "near-duplicates, recall",
         "near-duplicates, precision",

@@ -39,6 +39,8 @@ class Bars(Config):
 
     cut_f1: float = 0.97
     """Smallest F1 of hard cuts, within two frames."""
+    dissolve_recall: float = 0.8
+    """Smallest share of dissolves found; one that is none counts against the hard cuts."""
     person_precision: float = 0.95
     """Smallest precision of person scenes."""
     person_recall: float = 0.95
@@ -188,6 +190,7 @@ def curation_figures(scored: dict[str, Any], bars: Bars) -> list[Figure]:
     all_found = unreadable["found"] == unreadable["total"] and unreadable["wrong"] == 0
     return [
         _at_least("hard cuts, F1", scored["cuts"]["f1"], bars.cut_f1),
+        _at_least("dissolves, recall", scored["dissolves"]["recall"], bars.dissolve_recall),
         _at_least(
             "person scenes, precision", scored["persons"]["precision"], bars.person_precision
         ),
