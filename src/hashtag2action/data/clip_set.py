@@ -1,5 +1,6 @@
 """What a training run reads: clips with times, and labels where there are any."""
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -60,7 +61,27 @@ class Clip:
     """What `path` is made of where it is no video file."""
 
 
-class ClipTable(Sequence[Clip]):
+class _MadeClips(Sequence[Clip], ABC):
+    """Clips that are made when asked for."""
+
+    @overload
+    def __getitem__(self, place: int) -> Clip: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Clip, ...]: ...
+    def __getitem__(self, place: int | slice) -> Clip | tuple[Clip, ...]:
+        if isinstance(place, slice):
+            return tuple(self[at] for at in range(*place.indices(len(self))))
+        at = place + len(self) if place < 0 else place
+        if not 0 <= at < len(self):
+            raise IndexError(place)
+        return self._at(at)
+
+    @abstractmethod
+    def _at(self, place: int) -> Clip:
+        """Make the clip of a place from 0 to below the length."""
+
+
+class ClipTable(_MadeClips):
     """Clips kept as columns and made when asked for: hundreds of thousands take few megabytes.
 
     Args:
@@ -75,17 +96,8 @@ class ClipTable(Sequence[Clip]):
     def __len__(self) -> int:
         return self.rows.num_rows
 
-    @overload
-    def __getitem__(self, place: int) -> Clip: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Clip, ...]: ...
-    def __getitem__(self, place: int | slice) -> Clip | tuple[Clip, ...]:
-        if isinstance(place, slice):
-            return tuple(self[at] for at in range(*place.indices(len(self))))
-        at = place + len(self) if place < 0 else place
-        if not 0 <= at < len(self):
-            raise IndexError(place)
-        return self.make(self.rows.slice(at, 1).to_pylist()[0])
+    def _at(self, place: int) -> Clip:
+        return self.make(self.rows.slice(place, 1).to_pylist()[0])
 
     def __iter__(self) -> Iterator[Clip]:
         for first in range(0, len(self), _ROWS_AT_ONCE):
@@ -140,7 +152,7 @@ class ClipSet:
         return replace(self, clips=tuple(clips[place] for place in places))
 
 
-class _JoinedClips(Sequence[Clip]):
+class _JoinedClips(_MadeClips):
     """Clips of several sets, made when asked for."""
 
     def __init__(self, parts: Mapping[str, ClipSet], class_names: Sequence[str]) -> None:
@@ -155,20 +167,11 @@ class _JoinedClips(Sequence[Clip]):
     def __len__(self) -> int:
         return self.ends[-1]
 
-    @overload
-    def __getitem__(self, place: int) -> Clip: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Clip, ...]: ...
-    def __getitem__(self, place: int | slice) -> Clip | tuple[Clip, ...]:
-        if isinstance(place, slice):
-            return tuple(self[at] for at in range(*place.indices(len(self))))
-        at = place + len(self) if place < 0 else place
-        if not 0 <= at < len(self):
-            raise IndexError(place)
-        number = bisect_right(self.ends, at)
+    def _at(self, place: int) -> Clip:
+        number = bisect_right(self.ends, place)
         name = list(self.parts)[number]
         clips = self.parts[name].clips
-        return self._named(name, clips[at - self.ends[number] + len(clips)])
+        return self._named(name, clips[place - self.ends[number] + len(clips)])
 
     def __iter__(self) -> Iterator[Clip]:
         for name, part in self.parts.items():
