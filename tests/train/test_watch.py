@@ -61,6 +61,26 @@ def test_pretraining_looks_at_the_same_clips_and_their_neighbors(
     assert len(list((tmp_path / "reconstructions").glob("step-000000003-*.png"))) == 3
 
 
+def test_only_clips_with_labels_are_neighbors(
+    settings: Settings, world: Path, tmp_path: Path
+) -> None:
+    parts = {
+        "known": {"kind": "folder", "folder": world / "test"},
+        "web": {"kind": "folder", "folder": world / "test", "labeled": False},
+    }
+    watch = {"num_times": 1, "clips": {"kind": "mix", "parts": parts}}
+    values = settings(masking={"mask_ratio": 0.75}, watch=watch)
+    values["optimization"] |= {"epochs": 0.5, "warmup_epochs": 0}
+    pretrain(Pretrain(**values), tmp_path / "mix")
+    watch["clips"] = parts["known"]
+    pretrain(Pretrain(**values), tmp_path / "known")
+    found = [read_metrics(tmp_path / name / "metrics.jsonl") for name in ("mix", "known")]
+    assert found[0][-1]["knn_top1"] == found[1][-1]["knn_top1"]
+    watch["clips"] = parts["web"]
+    pretrain(Pretrain(**values), tmp_path / "web")
+    assert "knn_top1" not in read_metrics(tmp_path / "web" / "metrics.jsonl")[-1]
+
+
 def test_clips_that_cannot_be_read_are_not_looked_at(
     settings: Settings, world: Path, tmp_path: Path
 ) -> None:

@@ -131,7 +131,7 @@ class Watcher:
 
 
 def look(model: Spread, looking: Looking) -> dict[str, float]:
-    """Measure loss and metrics over fixed clips, and with labels the nearest neighbors.
+    """Measure loss and metrics over fixed clips, and nearest neighbors of those with labels.
 
     Every process does the same, so the figures do not depend on their number.
     """
@@ -155,8 +155,11 @@ def look(model: Spread, looking: Looking) -> dict[str, float]:
         found[f"{prefix}{name.removeprefix('train_')}"] = value / num_samples
     if features:
         labels = torch.cat([batch.labels for batch in looking.batches])
-        classes = looking.num_classes
-        found["knn_top1"] = leave_one_out_top1(torch.cat(features), labels, classes)
+        labeled = labels >= 0
+        if labeled.sum() > 1:
+            found["knn_top1"] = leave_one_out_top1(
+                torch.cat(features)[labeled], labels[labeled], looking.num_classes
+            )
     return found
 
 
