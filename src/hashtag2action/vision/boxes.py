@@ -42,12 +42,25 @@ def letterbox(frame: np.ndarray, side: int, *, fill: int = 0, centered: bool = T
 
 def overlaps(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Return intersection over union, float (n,) in [0, 1], of one box (4,) with boxes (n, 4)."""
-    low = np.maximum(box[:2], boxes[:, :2])
-    high = np.minimum(box[2:], boxes[:, 2:])
-    inner = np.prod(np.clip(high - low, 0, None), axis=1)
-    areas = np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1)
-    union = areas + np.prod(np.clip(box[2:] - box[:2], 0, None)) - inner
+    return _overlaps(box[None], boxes)[0]
+
+
+def _overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    inner = _inner(boxes, others)
+    union = _areas(boxes)[:, None] + _areas(others)[None] - inner
     return np.where(union > 0, inner / np.maximum(union, 1e-9), 0.0)
+
+
+def _inner(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the area that two boxes share, (n, m), for all pairs."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    sides = np.maximum(np.minimum(boxes[:, None, 2:], others[None, :, 2:]) - low, 0)
+    return sides[..., 0] * sides[..., 1]
+
+
+def _areas(boxes: np.ndarray) -> np.ndarray:
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return sides[:, 0] * sides[:, 1]
 
 
 def groups_of_one_thing(
@@ -60,12 +73,15 @@ def groups_of_one_thing(
         what plain non-maximum suppression keeps.
     """
     order = np.argsort(-scores, kind="stable")
+    same = _overlaps(boxes[order], boxes[order]) > max_overlap
+    np.fill_diagonal(same, val=True)
+    is_free = np.ones(len(order), bool)
     groups = []
-    while order.size:
-        same = overlaps(boxes[order[0]], boxes[order]) > max_overlap
-        same[0] = True
-        groups.append(order[same])
-        order = order[~same]
+    for place in range(len(order)):
+        if is_free[place]:
+            group = same[place] & is_free
+            groups.append(order[group])
+            is_free &= ~group
     return groups
 
 
@@ -77,11 +93,6 @@ def clip_to_frame(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def shared_parts(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the share of the smaller box inside the other, (n, m) in [0, 1], for all pairs."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    inner = np.prod(np.clip(high - low, 0, None), axis=2)
-    areas = [
-        np.prod(np.clip(some[:, 2:] - some[:, :2], 0, None), axis=1) for some in (boxes, others)
-    ]
-    smaller = np.minimum(areas[0][:, None], areas[1][None])
+    inner = _inner(boxes, others)
+    smaller = np.minimum(_areas(boxes)[:, None], _areas(others)[None])
     return np.where(smaller > 0, inner / np.maximum(smaller, 1e-9), 0.0)

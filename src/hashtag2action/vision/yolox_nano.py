@@ -13,8 +13,17 @@ import numpy as np
 
 from hashtag2action.errors import MissingExtraError
 from hashtag2action.vision.weights import YOLOX_NANO_LITE, shipped
-from hashtag2action.vision.yolox import GRAY, STRIDES, Things, cells_of, things_of, whole_cells
+from hashtag2action.vision.yolox import (
+    GRAY,
+    MIN_SCORE,
+    STRIDES,
+    Things,
+    cells_of,
+    things_of,
+    whole_cells,
+)
 
+_LEAST_ODDS = np.log(MIN_SCORE / (1 - MIN_SCORE))
 MOST_LINEAR = 0.7
 """Scale down to which pictures are scaled between neighbors. Chosen: every pixel still counts."""
 
@@ -62,17 +71,21 @@ class NanoNet:
             # Means over areas take a fifth of the network's time, and a little less needs none.
             resampling = cv2.INTER_AREA if ratio < MOST_LINEAR else cv2.INTER_LINEAR
             frame = cv2.resize(frame, inner, interpolation=resampling)
-        picture = np.full((1, *shape, 3), GRAY, np.uint8)
-        picture[0, : inner[1], : inner[0]] = frame
-        boxes, sure, classes = self._run(picture, long_side_px)
-        sure = _chance(sure)
-        persons, animals = sure * _chance(classes[:, 0]), sure * _chance(classes[:, 1:].max(axis=1))
+        # Its bytes are signed: what was 0 is -128.
+        picture = np.full((1, *shape, 3), GRAY ^ 128, np.uint8)
+        np.bitwise_xor(frame, 128, out=picture[0, : inner[1], : inner[0]])
+        places, boxes, sure, classes = self._run(picture.view(np.int8), long_side_px)
+        persons, animals = sure * classes[:, 0], sure * classes[:, 1:].max(axis=1, initial=0)
         scale = np.array([inner[0] / width, inner[1] / height], np.float32)
-        cells = cells_of(*shape, STRIDES[0])
+        cells = cells_of(*shape, STRIDES[0])[places]
         return things_of(boxes, persons, animals, cells, scale, (height, width))
 
-    def _run(self, picture: np.ndarray, long_side_px: int) -> list[np.ndarray]:
-        """Return boxes (N, 4), objectness (N,) and classes (N, 12) as the network has them."""
+    def _run(self, picture: np.ndarray, long_side_px: int) -> tuple[np.ndarray, ...]:
+        """Return the cells (N,) that may show something, and what is said of them.
+
+        That is boxes (N, 4) as the network has them, and the chances of there being something (N,)
+        and of its being of each class (N, 12).
+        """
         shape = picture.shape[1:3]
         if self._shapes.get(long_side_px) != shape:
             if long_side_px not in self._nets:
@@ -82,17 +95,33 @@ class NanoNet:
             net.allocate_tensors()
             self._shapes[long_side_px] = shape
         net = self._nets[long_side_px]
-        # Its bytes are signed: what was 0 is -128.
-        net.set_tensor(self._input, (picture ^ 128).view(np.int8))
+        net.set_tensor(self._input, picture)
         net.invoke()
+        said: list[_Cells] = []
+        first = 0
         # Boxes, objectness and classes of the finest grid, then of the next.
-        said = [_numbers(net.get_tensor(index), *step) for index, step in self._outputs]
-        boxes, sure, classes = (np.concatenate(said[kind::3]) for kind in range(3))
-        return [boxes, sure[:, 0], classes]
+        for grid in range(0, len(self._outputs), 3):
+            whole = [net.get_tensor(index)[0] for index, _ in self._outputs[grid : grid + 3]]
+            steps = [step for _, step in self._outputs[grid : grid + 3]]
+            said.append(_likely(whole, steps, first))
+            first += whole[1].size
+        places, boxes, odds, classes = (np.concatenate(some) for some in zip(*said, strict=True))
+        return places, boxes, _chance(odds[:, 0]), _chance(classes)
 
 
-def _numbers(whole: np.ndarray, step: float, zero: int) -> np.ndarray:
-    return (whole.reshape(-1, whole.shape[-1]).astype(np.float32) - zero) * step
+_Cells = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def _likely(whole: list[np.ndarray], steps: list[tuple[float, int]], first: int) -> _Cells:
+    """Return which cells of a grid may show something, counted from `first`, and their numbers."""
+    step, zero = steps[1]
+    # Next to none may, so next to nothing is turned into numbers.
+    places = np.flatnonzero(whole[1].ravel() >= zero + _LEAST_ODDS / step)
+    boxes, odds, classes = (
+        (one.reshape(-1, one.shape[-1])[places].astype(np.float32) - zero) * step
+        for one, (step, zero) in zip(whole, steps, strict=True)
+    )
+    return places + first, boxes, odds, classes
 
 
 def _chance(odds: np.ndarray) -> np.ndarray:
