@@ -15,12 +15,18 @@ class Marks:
     """A detector of gray squares: the red of a picture's corner is its score at a glance, the green
     its score on a closer look."""
 
-    def __init__(self) -> None:
+    def __init__(self, hand: float = 0.0) -> None:
+        self.hand = hand
         self.glances: list[int] = []
         self.closer: list[int] = []
 
     def detect(
-        self, frames: Frames, *, closely: bool = True, glances: Sequence[Persons] = ()
+        self,
+        frames: Frames,
+        *,
+        closely: bool = True,
+        parts: bool = True,
+        glances: Sequence[Persons] = (),
     ) -> list[Persons]:
         found = []
         for frame in frames:
@@ -29,7 +35,8 @@ class Marks:
             some = int((close if closely else glance) > 0)
             box = np.array([[10, 10, 30, 50]] * some, np.float32).reshape(-1, 4)
             score = np.array([close if closely else glance] * some, np.float32)
-            found.append(Persons(box, score, is_doubtful=not closely and glance < 0.8))
+            hand = self.hand if closely and parts else None
+            found.append(Persons(box, score, hand=hand, is_doubtful=not closely and glance < 0.8))
         return found
 
 
@@ -104,12 +111,24 @@ def test_near_misses_are_worth_more_closer_looks() -> None:
     assert len(detector.closer) == 6
 
 
+def test_hands_are_looked_for_until_a_picture_shows_none() -> None:
+    take = _take(*[(0.1, 0.4)] * 9)
+    idle, busy = (look_over(Marks(hand), take, 0.5) for hand in (0.2, 0.9))
+    assert [one.hand for one in idle if one.hand is not None] == [0.2]
+    assert [one.hand for one in busy if one.hand is not None] == [0.9] * 6
+
+
 def test_a_detector_without_doubts_looks_at_every_picture_where_it_sees_nobody() -> None:
     class Sure(Marks):
         def detect(
-            self, frames: Frames, *, closely: bool = True, glances: Sequence[Persons] = ()
+            self,
+            frames: Frames,
+            *,
+            closely: bool = True,
+            parts: bool = True,
+            glances: Sequence[Persons] = (),
         ) -> list[Persons]:
-            found = super().detect(frames, closely=closely, glances=glances)
+            found = super().detect(frames, closely=closely, parts=parts, glances=glances)
             return [replace(persons, is_doubtful=False) for persons in found]
 
     detector = Sure()

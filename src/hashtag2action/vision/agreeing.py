@@ -30,11 +30,12 @@ class AgreeingDetector:
         frames: Sequence[np.ndarray],
         *,
         closely: bool = True,
+        parts: bool = True,
         glances: Sequence[Persons] = (),
     ) -> list[Persons]:
         """Find persons in RGB frames, each uint8 (H, W, 3) of any size."""
-        ones = self._first[0].detect(frames, closely=closely)
-        others = self._second[0].detect(frames, closely=closely)
+        ones = self._first[0].detect(frames, closely=closely, parts=parts)
+        others = self._second[0].detect(frames, closely=closely, parts=parts)
         return [self._agree(one, other) for one, other in zip(ones, others, strict=True)]
 
     def _agree(self, one: Persons, other: Persons) -> Persons:

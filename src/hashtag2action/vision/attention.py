@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from hashtag2action.vision.boxes import shared_parts
+from hashtag2action.vision.evidence import MIN_HAND
 from hashtag2action.vision.persons import PersonDetector, Persons
 
 MIN_SHARED = 0.3
@@ -118,7 +119,7 @@ class _Take:
         for place in doubtful[:most]:
             if self._shows_enough():
                 break
-            self._look([place], closely=True)
+            self._look([place], closely=True, parts=self._may_show_hands())
             looked.append(place)
         return looked
 
@@ -126,16 +127,24 @@ class _Take:
         shown = sum(not one.is_doubtful and self._counts(one) for one in self._found.values())
         return shown >= max(ENOUGH * len(self._found), min(2, len(self._found)))
 
+    def _may_show_hands(self) -> bool:
+        """Whether every picture in which hands were looked for shows some; one without settles it.
+
+        For hands at work fill a take, or nearly.
+        """
+        hands = [one.hand for one in self._found.values() if one.hand is not None]
+        return all(hand >= MIN_HAND for hand in hands)
+
     def _unseen(self) -> list[int]:
         return [number for number in range(len(self._places)) if number not in self._found]
 
     def _counts(self, persons: Persons) -> bool:
         return persons.count(self._min_score) > 0
 
-    def _look(self, numbers: Sequence[int], *, closely: bool) -> None:
+    def _look(self, numbers: Sequence[int], *, closely: bool, parts: bool = False) -> None:
         frames = [self._frames[self._places[number]] for number in numbers]
         glances = [self._found[number] for number in numbers] if closely else []
-        answers = self._detector.detect(frames, closely=closely, glances=glances)
+        answers = self._detector.detect(frames, closely=closely, parts=parts, glances=glances)
         self._found |= dict(zip(numbers, answers, strict=True))
 
     def _same_person(self, before: int, after: int) -> Persons | None:

@@ -86,6 +86,7 @@ class CascadeDetector:
         frames: Sequence[np.ndarray],
         *,
         closely: bool = True,
+        parts: bool = True,
         glances: Sequence[Persons] = (),
     ) -> list[Persons]:
         """Find persons in RGB frames, each uint8 (H, W, 3) of any size."""
@@ -101,7 +102,9 @@ class CascadeDetector:
             persons = weighed(glance, things, NOBODY)
             if not persons.count(EVEN) and len(persons.scores):
                 persons = weighed(glance, things, self._bodies.detect([frame])[0])
-            found[place] = persons if persons.count(EVEN) else self._parts(frame, persons)
+            if parts and not persons.count(EVEN):
+                persons = self._parts(frame, persons)
+            found[place] = persons
         return found
 
     def _glance(self, frames: Sequence[np.ndarray], known: Sequence[Persons]) -> list[Persons]:

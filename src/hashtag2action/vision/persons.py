@@ -53,6 +53,7 @@ class PersonDetector(Protocol):
         frames: Sequence[np.ndarray],
         *,
         closely: bool = True,
+        parts: bool = True,
         glances: Sequence[Persons] = (),
     ) -> list[Persons]:
         """Look at RGB frames, each uint8 (H, W, 3) of any size; one answer a frame, in order.
@@ -61,6 +62,8 @@ class PersonDetector(Protocol):
             frames: The frames.
             closely: False lets a detector that works in steps stop after the first and say which
                 answers are doubtful; others ignore it.
+            parts: False lets a detector that looks for faces and hands by themselves leave it;
+                others ignore it.
             glances: The detector's own answers to the same frames with `closely` off, if there are
                 any: they spare it the first step.
         """

@@ -145,6 +145,7 @@ class YoloxDetector:
         frames: Sequence[np.ndarray],
         *,
         closely: bool = True,
+        parts: bool = True,
         glances: Sequence[Persons] = (),
     ) -> list[Persons]:
         """Find persons in RGB frames, each uint8 (H, W, 3) of any size."""
