@@ -2,7 +2,7 @@
 
 On a GPU torch's fused kernels are the best there is. On a CPU they are not: for long sequences
 products of one head's tile at a time, whose scores stay in the cache, are faster; for short ones
-in bfloat16, plain products over all heads.
+in bfloat16, products over all heads (`attention_bf16` does both).
 """
 
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from hashtag2action.models.attention_bf16 import attention_bf16
 from hashtag2action.models.linear import onednn_takes, product
 
 SHORT_SEQUENCE = 400
@@ -38,11 +39,18 @@ def attend(
     if not is_ours or torch.compiler.is_compiling():
         return F.scaled_dot_product_attention(query, key, value)
     num_queries, num_keys = query.shape[-2], key.shape[-2]
-    if num_keys > SHORT_SEQUENCE:
-        return tiled_attention(query, key, value, tile_rows(num_queries, num_keys))
+    is_short = num_keys <= SHORT_SEQUENCE
     if is_bf16:
-        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-        return scores.softmax(dim=-1) @ value
+        return attention_bf16(
+            query,
+            key,
+            value,
+            heads_at_once=query.shape[0] * query.shape[1] if is_short else 1,
+            rows=num_queries if is_short else tile_rows(num_queries, num_keys),
+            keeps_powers=is_short,
+        )
+    if not is_short:
+        return tiled_attention(query, key, value, tile_rows(num_queries, num_keys))
     return F.scaled_dot_product_attention(query, key, value)
 
 
