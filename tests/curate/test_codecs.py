@@ -108,3 +108,17 @@ def test_a_film_that_lost_frames_is_not_taken_for_whole(tmp_path: Path):
     table: pa.Table = analyze([cut])
     reason = table["reject_reason"][0].as_py()
     assert reason.startswith("unreadable:truncated")
+
+
+@pytest.mark.parametrize(("codec", "ending"), [("libvpx-vp9", "webm"), ("libsvtav1", "mkv")])
+def test_a_container_that_counts_no_frames_is_held_to_its_duration(
+    tmp_path: Path, codec: str, ending: str
+):
+    whole = film(tmp_path / f"a.{ending}", story(), codec=codec)
+    data = whole.read_bytes()
+    cut = tmp_path / f"cut.{ending}"
+    cut.write_bytes(data[: len(data) * 2 // 3])
+    reasons = analyze([whole, cut])["reject_reason"].to_pylist()
+    assert reasons[0] is None
+    assert reasons[-1].startswith("unreadable:truncated")
+    assert reasons[-1].endswith("of 6.4 s")

@@ -1,5 +1,6 @@
 """What a file says about its pictures: codec, rate, size, rotation, and how many it promises."""
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -36,6 +37,8 @@ class VideoInfo:
     """Duration of the stream, else of the container; None: unsaid."""
     num_frames_promised: int | None
     """Frames in the container's index; None: unsaid."""
+    stated_s: float | None = None
+    """Duration that the stream itself states; the container's may be that of longer sound."""
 
 
 def probe_video(source: VideoSource) -> VideoInfo:
@@ -56,10 +59,9 @@ def describe(container: InputContainer, frame: av.VideoFrame) -> VideoInfo:
     stream = container.streams.video[0]
     rotation = rotation_of(frame)
     sideways = rotation in {90, 270}
-    duration_s = None
-    if stream.duration and stream.time_base:
-        duration_s = float(stream.duration * stream.time_base)
-    elif container.duration:
+    stated_s = _stated_s(stream)
+    duration_s = stated_s
+    if stated_s is None and container.duration:
         duration_s = container.duration / av.time_base
     return VideoInfo(
         codec=stream.codec_context.name,
@@ -70,4 +72,17 @@ def describe(container: InputContainer, frame: av.VideoFrame) -> VideoInfo:
         frame_rate=frame_rate(stream),
         duration_s=duration_s,
         num_frames_promised=stream.frames or None,
+        stated_s=stated_s,
     )
+
+
+def _stated_s(stream: av.VideoStream) -> float | None:
+    """Return the duration of a stream: its own field, or the tag that Matroska has for it."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    for name, text in stream.metadata.items():
+        found = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", text.strip())
+        if found and re.fullmatch(r"DURATION(-\w+)?", name):
+            hours, minutes, seconds = (float(part) for part in found.groups())
+            return 3600 * hours + 60 * minutes + seconds
+    return None
