@@ -1,7 +1,10 @@
 """Files that no stage made: what speaks of a post goes, everything else stays as it was."""
 
 import gzip
+import hashlib
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +20,14 @@ from hashtag2action.transfer.budget import LEDGER, ByteBudget
 from hashtag2action.transfer.store import Store
 
 ID, OTHER = "7123456789", "71234567890"
+
+
+def pack(path: Path, members: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            said = tarfile.TarInfo(name)
+            said.size = len(content)
+            archive.addfile(said, io.BytesIO(content))
 
 
 def fill(folder: Path) -> None:
@@ -111,3 +122,33 @@ def test_short_ids_are_whole_words_only(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("12\nat 12 o'clock\n")
     scrub_folder(tmp_path, Names(["12"]), ())
     assert (tmp_path / "notes.txt").read_text() == "at 12 o'clock\n"
+
+
+def test_files_that_are_theirs_go_whatever_their_name(tmp_path: Path) -> None:
+    theirs, other = b"theirs" * 99, b"others" * 99
+    (tmp_path / "a.bin").write_bytes(theirs)
+    (tmp_path / "b.bin").write_bytes(other)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(theirs))
+    (tmp_path / "b.gz").write_bytes(gzip.compress(other))
+    pack(tmp_path / "only.tar", {"1.mp4": theirs})
+    pack(tmp_path / "both.tar", {"1.mp4": theirs, "2.mp4": other, f"{ID}.mp4": b"", "x": b"y"})
+    pack(tmp_path / "other.tar", {"2.mp4": other})
+    untouched = (tmp_path / "other.tar").read_bytes()
+    digest = hashlib.sha256(theirs).hexdigest()
+    changed = scrub_folder(tmp_path, Names([ID]), (), lambda found: found == digest)
+    assert [path.name for path in changed] == ["a.bin", "a.gz", "both.tar", "only.tar"]
+    assert {path.name for path in tmp_path.iterdir()} == {"b.bin", "b.gz", "both.tar", "other.tar"}
+    assert (tmp_path / "other.tar").read_bytes() == untouched
+    with tarfile.open(tmp_path / "both.tar") as archive:
+        assert archive.getnames() == ["2.mp4", "x"]
+        files = [archive.extractfile(member) for member in archive]
+        assert [file.read() for file in files if file] == [other, b"y"]
+
+
+def test_a_broken_archive_is_left_for_the_check_to_tell(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(b"no archive" * 100)
+    assert scrub_folder(tmp_path, Names([ID]), (), lambda _: False) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tar"]
+    assert check_withdrawn([ID], [tmp_path]).places == []
+    (tmp_path / "a.tar").write_bytes(f"no archive, but {ID}".encode() * 100)
+    assert len(check_withdrawn([ID], [tmp_path]).places) == 1

@@ -103,10 +103,13 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
         except (OSError, EOFError, zlib.error):
             return
     if path.suffix == ".tar":
-        with tarfile.open(path) as archive:
-            for member in archive:
-                file = archive.extractfile(member)
-                yield f"{path}:{member.name}", file.read() if file else b""
+        try:
+            with tarfile.open(path) as archive:
+                for member in archive:
+                    file = archive.extractfile(member)
+                    yield f"{path}:{member.name}", file.read() if file else b""
+        except tarfile.TarError:
+            return
 
 
 def _table_speaks(path: Path, names: Names, stones: Sequence[Tombstones]) -> bool:

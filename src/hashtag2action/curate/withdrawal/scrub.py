@@ -1,13 +1,16 @@
 """Take posts out of files that are no stage's table: exports, lists, stored answers, truth files.
 
 What a kind of file holds decides how: lines go, entries of JSON go, rows of a table go, pages and
-files named after a post go whole. A kind not known here is left, and `check` tells it.
+files named after a post go whole, and so do files with the SHA-256 of one of its own, whatever
+their name, also as members of an archive. A kind not known here is left, and `check` tells it.
 """
 
 import csv
 import gzip
+import hashlib
 import io
 import json
+import tarfile
 import zlib
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -25,22 +28,79 @@ _LINES = {".jsonl", ".txt", ".tsv", ".log", ".ndjson"}
 _PAGES = {".html", ".md"}
 _GONE = object()
 
+IsTheirs = Callable[[str], bool]
 
-def scrub_folder(folder: Path, names: Names, runs: Collection[Path]) -> list[Path]:
+
+def _nobody(digest: str) -> bool:
+    return False
+
+
+def scrub_folder(
+    folder: Path, names: Names, runs: Collection[Path], is_theirs: IsTheirs = _nobody
+) -> list[Path]:
     """Take posts out of the files below a folder; returns the files that changed or went.
 
     Tables of stages and the datasets of runs are left: they are purged and written anew.
+
+    Args:
+        folder: Any folder.
+        names: What speaks of the posts.
+        runs: Runs below the folder.
+        is_theirs: Whether a SHA-256, hexadecimal, is that of one of the posts' files.
     """
     changed = []
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.name == FILE_NAME or _is_of_a_run(path, runs):
             continue
-        if names.in_path(path.relative_to(folder)):
+        if names.in_path(path.relative_to(folder)) or _is_file_of(path, is_theirs):
             path.unlink()
             changed.append(path)
-        elif _scrub(path, names):
+        elif (path.suffix == ".tar" and _scrub_tar(path, names, is_theirs)) or _scrub(path, names):
             changed.append(path)
     return changed
+
+
+def _is_file_of(path: Path, is_theirs: IsTheirs) -> bool:
+    """Whether a file holds what a digest is of, as it is or compressed."""
+    if is_theirs is _nobody:
+        return False
+    with path.open("rb") as file:
+        if is_theirs(hashlib.file_digest(file, "sha256").hexdigest()):
+            return True
+    if path.suffix != ".gz":
+        return False
+    try:
+        content = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error):
+        return False
+    return is_theirs(hashlib.sha256(content).hexdigest())
+
+
+def _scrub_tar(path: Path, names: Names, is_theirs: IsTheirs) -> bool:
+    """Write an archive anew without the members that are theirs; an empty one goes."""
+    beside = path.with_name(f".{path.name}.scrubbed")
+    num_left = num_gone = 0
+    try:
+        with tarfile.open(path) as before, tarfile.open(beside, "w") as after:
+            for member in before:
+                file = before.extractfile(member)
+                content = file.read() if file else b""
+                is_gone = is_theirs(hashlib.sha256(content).hexdigest())
+                if is_gone or names.in_text(member.name) or names.in_bytes(content):
+                    num_gone += 1
+                else:
+                    num_left += 1
+                    after.addfile(member, io.BytesIO(content) if file else None)
+    except tarfile.TarError:
+        num_gone = 0
+    if not num_gone:
+        beside.unlink(missing_ok=True)
+    elif num_left:
+        beside.replace(path)
+    else:
+        beside.unlink()
+        path.unlink()
+    return num_gone > 0
 
 
 def _is_of_a_run(path: Path, runs: Collection[Path]) -> bool:

@@ -85,8 +85,13 @@ def _remove(
     done.stale = _remove_pages(folders, list(stones))
     clip_ids = {clip_id for subject in subjects.values() for clip_id in subject.clip_ids}
     names = Names(subjects, clip_ids)
+    digests = {digest for subject in subjects.values() for digest in subject.sha256s}
+
+    def is_theirs(digest: str) -> bool:
+        return digest in digests or any(one.knows_file(digest) for one in stones.values())
+
     for folder in folders:
-        done.num_files += len(scrub_folder(folder, names, stones.keys()))
+        done.num_files += len(scrub_folder(folder, names, stones.keys(), is_theirs))
     for run, tombstones in stones.items():
         done.num_rows += purge_run(run, subjects, tombstones)
         if _is_exported(run) and (run / "dataset" / "dataset.json").exists():
