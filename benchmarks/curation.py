@@ -13,9 +13,11 @@ from pathlib import Path
 from benchmarks import (
     curation_copies,
     curation_export,
+    curation_formats,
     curation_measures,
     curation_metadata,
     curation_persons,
+    curation_rights,
     curation_speed,
     curation_survival,
 )
@@ -37,6 +39,8 @@ def parts(shared: Path) -> list[Part]:
         ("scenes", partial(scene_figures, shared)),
         ("speed", partial(curation_speed.speed_figures, shared)),
         ("export", partial(curation_export.export, shared)),
+        ("rights", curation_rights.rights_figures),
+        ("formats", partial(curation_formats.formats_figures, shared)),
         ("survival", partial(curation_survival.measure, shared)),
         ("copies", curation_copies.measure_grid),
         ("overlap", curation_copies.measure_overlap(shared)),
