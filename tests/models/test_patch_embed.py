@@ -43,6 +43,18 @@ def test_gathered_tubelets_are_those_of_the_whole_clip(generator):
     gathered = gather_tubelets(clips, indices, patch_size=4, tubelet_size=2)
     for clip in range(2):
         assert torch.equal(gathered[clip], whole[clip, indices[clip]])
+    turned = clips.transpose(3, 4)
+    gathered = gather_tubelets(turned, indices, patch_size=4, tubelet_size=2)
+    assert torch.equal(gathered[1], cut_tubelets(turned, 4, 2)[1, indices[1]])
+
+
+def test_gathered_tubelets_hand_gradients_to_their_pixels(generator):
+    clips = torch.randn(1, 3, 2, 4, 8, generator=generator, requires_grad=True)
+    indices = torch.tensor([[1, 1]])
+    gather_tubelets(clips, indices, patch_size=4, tubelet_size=2).sum().backward()
+    assert clips.grad is not None
+    assert torch.equal(clips.grad[..., :4], torch.zeros(1, 3, 2, 4, 4))
+    assert torch.equal(clips.grad[..., 4:], torch.full((1, 3, 2, 4, 4), 2.0))
 
 
 def test_the_projection_is_the_convolution_it_is_named_after(generator):
