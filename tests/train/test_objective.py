@@ -47,6 +47,21 @@ def test_only_hidden_tokens_count_and_all_count_alike() -> None:
     assert hidden_errors(predicted, target, hidden) == pytest.approx(9 + 1 + 1)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_errors_hand_down_the_gradients_of_the_formula(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    predicted, target = torch.randn(2, 2, 3, 5, generator=generator)
+    predicted = predicted.to(dtype).requires_grad_()
+    hidden = torch.tensor([[True, False, True], [False, True, True]])
+    ours = hidden_errors(predicted, target, hidden)
+    (found,) = torch.autograd.grad(ours, predicted, torch.tensor(0.5))
+    theirs = (predicted.float() - target).square().mean(-1)[hidden].sum()
+    (expected,) = torch.autograd.grad(theirs, predicted, torch.tensor(0.5))
+    assert ours.dtype is torch.float32
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(found, expected)
+
+
 def test_loss_is_that_of_the_masks_of_the_step() -> None:
     torch.manual_seed(0)
     model, batch = TINY.build_pretraining(), make_batch(2, step=5)
