@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from tests.vision.copied_films import COPIES, film, picture, print_of
 
-from hashtag2action.vision.fingerprint import Fingerprint
+from hashtag2action.vision.fingerprint import SAMPLES_PER_S, Fingerprint
 from hashtag2action.vision.neighbors import FingerprintMatcher
 
 MATCHER = FingerprintMatcher()
@@ -65,3 +65,19 @@ def test_cards_of_one_make_with_other_words_are_no_copies():
     day, rest = print_of(titled("day one", 60, 160)), print_of(titled("rest now", 50, 170))
     assert MATCHER.match(day, day) is not None
     assert MATCHER.match(day, rest) is None
+
+
+def waving(start_s: float, length_s: float, tilt_deg: float = 0.0) -> Fingerprint:
+    """An arm that waves nearly three times a second: pictures hardly follow."""
+    times = start_s + np.arange(int(length_s * SAMPLES_PER_S)) / SAMPLES_PER_S
+    angles = 40 + tilt_deg + 12 * np.sin(2 * np.pi * 2.7 * times) + 25 * np.sin(1.7 * times)
+    return print_of([picture(1, angle) for angle in angles])
+
+
+def test_a_part_that_moves_too_fast_to_be_followed_is_known():
+    assert MATCHER.match(waving(0, 5), waving(1.31, 3)) is not None
+
+
+@pytest.mark.parametrize("tilt_deg", [-20, -10, 10, 20])
+def test_another_take_that_moves_as_fast_is_no_copy(tilt_deg: float):
+    assert MATCHER.match(waving(0, 5), waving(1.31, 3, tilt_deg)) is None

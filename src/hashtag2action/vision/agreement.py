@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from hashtag2action.vision.alignment import COLUMNS, FINENESS, ROWS, correlation, lagged
-from hashtag2action.vision.fingerprint import cosines
+from hashtag2action.vision.fingerprint import SAMPLES_PER_S, cosines
 
 _CELLS = 11
 _BLUR = 5.0  # orders; chosen: a sharper picture rings around the edges of what covers it
@@ -53,6 +53,10 @@ class Agreement:
     """Share of the cells that disagree."""
     unexplained: float
     """Share of the cells that disagree and are neither still in a clip nor beside one that is."""
+    slow_rest: float
+    """What stays apart for a second, as a share of the movement, where it moves. What a copy that
+    was looked at between the pictures of its original departs by averages out; another take's
+    place and pose do not."""
     witness: float
     """Share of the movement that lies in the cells that agree, in the clip where it is more."""
 
@@ -93,8 +97,22 @@ def agreement(one: np.ndarray, other: np.ndarray) -> Agreement | None:
         movement_levels=float(np.sqrt(min((moved**2).mean(), (moved_other**2).mean()))),
         disagreeing=float(disagrees.mean()),
         unexplained=float((disagrees & ~near_still).mean()),
+        slow_rest=_slow_rest(kept, kept_other),
         witness=max(shares),
     )
+
+
+def _slow_rest(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the root mean square of differences over a second, of that of what moves.
+
+    Cells are weighed by how much they move in both.
+    """
+    num = min(len(one), round(SAMPLES_PER_S))
+    sums = np.cumsum(np.pad(one - other, ((1, 0), (0, 0))), axis=0)
+    slow = ((sums[num:] - sums[:-num]) / num) ** 2
+    weights = one.std(axis=0) * other.std(axis=0)
+    moved = float((one.var(axis=0) * weights).sum())
+    return float(np.sqrt((slow.mean(axis=0) * weights).sum() / max(moved, 1e-9)))
 
 
 def _by_cell(one: np.ndarray, other: np.ndarray) -> float:

@@ -20,26 +20,23 @@ from hashtag2action.vision.alignment import (
     finer_timing,
     lagged,
     likely_timings,
-    own_likeness,
 )
 from hashtag2action.vision.fingerprint import SAMPLES_PER_S, Fingerprint
+from hashtag2action.vision.laid import NOTHING_MOVES, SAME_SPEED, Laid
 from hashtag2action.vision.ways import likely_ways
 
 _MIN_PICTURES = 8
 _STRIDE = 4  # pictures; half a second, for a first look
 _NUM_TURNS = 2
-_SAME_SPEED = 0.0065  # chosen: half the least change that is tried; copies need none
 _NEARLY_SAME_SPEED = 0.013  # chosen: two ends that are each a frame off in five seconds
 _LITTLE = 0.03
 _WORTH_A_LOOK = 0.12
 _WORTH_A_TURN = 0.3  # chosen: copies a half step of crop apart correlate by 0.5 and more
-_EQUAL_START_S = 0.02
 _MIN_PART_START_S = 0.2  # chosen: takes that were cut at one pose are less apart
 _FAR = 0.5  # departure; chosen: no finer crop mends so much
 _WORTH_A_SEARCH = 0.55
 _WHOLLY = 0.8  # of a clip; chosen: takes of one action are about as long
 _HARDLY_CROPPED = 0.95
-_NOTHING_MOVES = 0.1  # gray levels
 
 
 @dataclass(frozen=True)
@@ -56,40 +53,6 @@ class Match:
     def is_mirrored(self) -> bool:
         """Whether one is the mirror image of the other."""
         return self.way.is_mirrored
-
-
-@dataclass(frozen=True)
-class _Overlay:
-    """One clip laid on another, at the moments both show."""
-
-    way: Way
-    timing: Timing
-    agreement: Agreement
-    sharpness: float
-    """Correlation of the mean pictures, with their fine waves and all cells."""
-    coverage: tuple[float, float]
-    """Share of either clip that is compared."""
-    clips: tuple[np.ndarray, np.ndarray]
-
-    @property
-    def departure(self) -> float:
-        """How far the movements are from equal; 0 is equal."""
-        return 1 - min(self.agreement.movement, self.agreement.course)
-
-    @property
-    def rest_levels(self) -> float:
-        """Root mean square of what moves otherwise, gray levels."""
-        return self.agreement.movement_levels * float(np.sqrt(2 * max(self.departure, 0.0)))
-
-    @property
-    def side(self) -> float:
-        """The shorter side of the crop, as a share."""
-        return min(self.way.crop.height, self.way.crop.width)
-
-    @property
-    def slip(self) -> float:
-        """How far the speed is from equal."""
-        return abs(self.timing.speed - 1)
 
 
 class FingerprintMatcher(Config):
@@ -140,6 +103,14 @@ class FingerprintMatcher(Config):
     max_unrepeated_departure: float = Field(default=0.1, ge=0)
     """Largest departure of uncropped clips that begin with the same picture, in departures of a
     clip from itself: where a camera moves, no moment is like another, and none of another take."""
+    min_haste: float = Field(default=0.5, ge=0)
+    """Least share of the movement that every second picture does not tell, from which on it is
+    fast. Chosen: real push-ups stay below 0.46, rendered jumping and waving reach 1."""
+    max_hasty_departure: float = Field(default=0.15, ge=0)
+    """Largest departure of what moves so fast, wholly or in part, at another speed, too."""
+    max_hasty_slow_rest: float = Field(default=0.14, ge=0)
+    """Largest share of its movement that stays apart for a second. Chosen: parts keep below 0.13,
+    other takes of one action above 0.21."""
     max_covered_departure: float = Field(default=0.2, ge=0)
     """Largest departure beside a sticker or a caption, of uncropped clips that begin together,
     where each cell may move by a share of its own."""
@@ -179,7 +150,7 @@ class FingerprintMatcher(Config):
             first, second = reversed(films) if way.is_swapped else films
             for laid in self._overlays(first, second, way):
                 if self._is_copy(laid):
-                    return Match(_distance(laid), laid.way, laid.timing, laid.agreement)
+                    return Match(laid.distance, laid.way, laid.timing, laid.agreement)
         return None
 
     def is_worth_a_search(self, one: Fingerprint, other: Fingerprint, ways: Iterable[Way]) -> bool:
@@ -195,7 +166,7 @@ class FingerprintMatcher(Config):
             shorter_s = min(first.times_s[-1], second.times_s[-1])
             seen_one, seen_other = first.seen(way.crop, way.is_mirrored), second.seen()
             moves = min(float(np.abs(lagged(each)).mean()) for each in (seen_one, seen_other))
-            if moves < _NOTHING_MOVES:
+            if moves < NOTHING_MOVES:
                 return True
             timings = likely_timings(
                 seen_one, first.times_s, seen_other, second.times_s,
@@ -205,7 +176,7 @@ class FingerprintMatcher(Config):
                 return True
         return False
 
-    def _overlays(self, first: Film, second: Film, way: Way) -> Iterator[_Overlay]:
+    def _overlays(self, first: Film, second: Film, way: Way) -> Iterator[Laid]:
         """Lay one clip on another in the likely timings, finer at each turn."""
         shorter_s = min(first.times_s[-1], second.times_s[-1])
         min_shared_s = max(self.min_shared_s, self.min_shared_fraction * shorter_s)
@@ -228,7 +199,7 @@ class FingerprintMatcher(Config):
                 agrees = agreement(left, right)
                 if agrees is not None and agrees.likeness >= self.min_likeness:
                     nearest = min(nearest, 1 - agrees.movement_by_cell)
-                    yield _Overlay(
+                    yield Laid(
                         way,
                         timing,
                         agrees,
@@ -264,7 +235,7 @@ class FingerprintMatcher(Config):
                 return True
         return False
 
-    def _is_copy(self, laid: _Overlay) -> bool:
+    def _is_copy(self, laid: Laid) -> bool:
         found = laid.agreement
         is_short = found.num_shared < 2 * SAMPLES_PER_S
         begins = abs(laid.timing.offset_s) <= self.max_start_s
@@ -282,48 +253,47 @@ class FingerprintMatcher(Config):
             (begins and self._begins_alike(laid))
             or (begins and self._is_paced(laid))
             or (is_part and not is_short and self._is_part(laid))
+            or (not is_short and self._is_hasty(laid))
         ):
             return True
         is_long = found.num_shared >= 2.5 * SAMPLES_PER_S
         return is_long and (begins or laid.departure <= _LITTLE) and self._is_covered(laid)
 
-    def _is_still_copy(self, laid: _Overlay) -> bool:
+    def _is_still_copy(self, laid: Laid) -> bool:
         """Judge clips in which hardly anything moves: only uncropped ones are known again."""
         found = laid.agreement
         if laid.side < _HARDLY_CROPPED:
             return False
         is_same = laid.sharpness >= self.min_still_sharpness and found.disagreeing <= _LITTLE
-        if found.movement_levels < _NOTHING_MOVES:
+        if found.movement_levels < NOTHING_MOVES:
             return is_same
         is_quiet = laid.rest_levels <= self.max_rest_levels / 2 and laid.departure <= 0.5
         is_explained = found.unexplained <= 0.01 and found.disagreeing <= self.max_doubtful
         return is_quiet and (is_same or is_explained)
 
-    def _begins_alike(self, laid: _Overlay) -> bool:
-        if laid.slip > _SAME_SPEED:
+    def _begins_alike(self, laid: Laid) -> bool:
+        if laid.slip > SAME_SPEED:
             return False
         share = min(1.0, laid.agreement.num_shared / (2 * SAMPLES_PER_S))
         is_noisy = laid.departure <= self.max_noisy_departure * share
         if laid.side >= 0.97:
             is_noise = is_noisy and laid.rest_levels <= self.max_rest_levels
-            most = self.max_exact_departure if _begins_equal(laid) else self.max_departure
+            most = self.max_exact_departure if laid.begins_equal else self.max_departure
             return is_noise or laid.departure <= most * share or self._is_unrepeated(laid)
         is_noise = is_noisy and laid.rest_levels <= self.max_cropped_rest_levels
         is_near = laid.departure <= self.max_cropped_departure * share
         return is_noise or (is_near and self._is_no_repetition(laid))
 
-    def _is_no_repetition(self, laid: _Overlay) -> bool:
-        itself = 1 - max(map(own_likeness, laid.clips))
-        return laid.departure <= self.max_departure_of_steps * itself
+    def _is_no_repetition(self, laid: Laid) -> bool:
+        return laid.departure <= self.max_departure_of_steps * laid.steps
 
-    def _is_unrepeated(self, laid: _Overlay) -> bool:
+    def _is_unrepeated(self, laid: Laid) -> bool:
         """Say whether they agree from one picture on as no two moments of either clip do."""
-        if not _begins_equal(laid) or laid.agreement.num_shared < 2 * SAMPLES_PER_S:
+        if not laid.begins_equal or laid.agreement.num_shared < 2 * SAMPLES_PER_S:
             return False
-        itself = 1 - max(map(own_likeness, laid.clips))
-        return laid.departure <= self.max_unrepeated_departure * itself
+        return laid.departure <= self.max_unrepeated_departure * laid.steps
 
-    def _is_paced(self, laid: _Overlay) -> bool:
+    def _is_paced(self, laid: Laid) -> bool:
         return (
             laid.slip >= self.min_change_of_speed
             and min(laid.coverage) >= 0.9
@@ -331,13 +301,13 @@ class FingerprintMatcher(Config):
             and laid.agreement.num_shared >= self.min_paced_s * SAMPLES_PER_S
         )
 
-    def _is_part(self, laid: _Overlay) -> bool:
+    def _is_part(self, laid: Laid) -> bool:
         """Judge a part from another moment on, at equal speed."""
         # Of a second nothing is let pass, of two and a half all.
         share = min(1.0, (laid.agreement.num_shared / SAMPLES_PER_S - 1) / 1.5)
         is_sure = laid.departure <= _LITTLE
         return (
-            laid.slip <= (_NEARLY_SAME_SPEED if is_sure else _SAME_SPEED)
+            laid.slip <= (_NEARLY_SAME_SPEED if is_sure else SAME_SPEED)
             and max(laid.coverage) >= 0.85
             and laid.sharpness >= self.min_still_sharpness
             and laid.departure <= self.max_part_departure * share
@@ -350,9 +320,28 @@ class FingerprintMatcher(Config):
             and self._is_no_repetition(laid)
         )
 
-    def _is_covered(self, laid: _Overlay) -> bool:
+    def _is_hasty(self, laid: Laid) -> bool:
+        """Judge clips in which limbs wave faster than pictures follow each other.
+
+        Between two pictures of the original nobody knows where they were, so the movements of a
+        part, and of a copy at another speed, agree less. But what is fast repeats itself within a
+        second, and over one the pictures agree as those of no other take do.
+        """
+        is_paced = laid.slip >= self.min_change_of_speed and min(laid.coverage) >= 0.9
+        return (
+            (is_paced or laid.slip <= _NEARLY_SAME_SPEED)
+            and laid.side >= 0.97
+            and max(laid.coverage) >= 0.85
+            and laid.sharpness >= self.min_still_sharpness
+            and laid.agreement.disagreeing <= _LITTLE
+            and laid.agreement.slow_rest <= self.max_hasty_slow_rest
+            and laid.departure <= self.max_hasty_departure
+            and laid.haste >= self.min_haste
+        )
+
+    def _is_covered(self, laid: Laid) -> bool:
         found = laid.agreement
-        departure = 1 - min(found.movement_by_cell, found.course_by_cell)
+        departure = laid.departure_by_cell
         is_unrepeated = self._is_unrepeated(laid)
         is_sure = is_unrepeated or departure <= self.max_paced_departure / 2
         explained = found.disagreeing - found.unexplained
@@ -371,13 +360,3 @@ class FingerprintMatcher(Config):
             and found.unexplained <= (self.max_doubtful if is_sure else self.max_unexplained)
             and found.witness >= self.min_witness
         )
-
-
-def _begins_equal(laid: _Overlay) -> bool:
-    return laid.slip <= _SAME_SPEED and abs(laid.timing.offset_s) <= _EQUAL_START_S
-
-
-def _distance(laid: _Overlay) -> float:
-    if laid.agreement.movement_levels < _NOTHING_MOVES:
-        return max(0.0, 1 - laid.sharpness)
-    return max(0.0, laid.departure, 1 - laid.agreement.likeness)
