@@ -8,7 +8,7 @@ DEMO ?= runs/demo
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help demo test faults check format clean bench-mining bench-curation bench-model bench-training
+.PHONY: help demo test faults check format clean bench-mining bench-curation bench-model bench-training ucf101
 
 help:
 	@echo "make demo    the whole line in the rendered world, with its figures (minutes)"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench-curation  the figures of curation, on real and rendered footage"
 	@echo "make bench-model  the figures of the networks and their weights"
 	@echo "make bench-training  the figures of training, on real footage and tiny runs"
+	@echo "make ucf101  pre-training and scratch on real clips, three seeds (hours)"
 	@echo "make format  write the format and the safe fixes"
 	@echo "make clean   remove .venv and runs"
 
@@ -63,3 +64,6 @@ bench-training: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--no-deps --upgrade --target runs/bench-packages decord2 torchcodec
 	$(BIN)/python -m benchmarks.training --out runs/bench-training --shared ../shared
+
+ucf101: $(STAMP)
+	$(BIN)/python -m benchmarks.ucf101 --out runs/ucf101 --shared ../shared

@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks import augmentations, loader, resume, training_exactness, training_parallel
+from benchmarks import augmentations, loader, resume, training_exactness, training_parallel, ucf101
 from benchmarks.figures import Part, run
 
 
@@ -28,6 +28,7 @@ def parts(shared: Path) -> list[Part]:
         ("loader", partial(loader.measure, shared)),
         ("parallel", training_parallel.measure),
         ("resume", resume.measure),
+        ucf101.part(shared, Path("runs/ucf101")),
     ]
 
 

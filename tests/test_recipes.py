@@ -17,6 +17,11 @@ def benchmark(part: str) -> list[str]:
     return [f"{part}.clips.root=videos", f"{part}.clips.lists=lists"]
 
 
+def mixed(part: str) -> list[str]:
+    own = [f"{part}.benchmark.root=videos", f"{part}.benchmark.lists=lists"]
+    return [*own, f"{part}.curated.run=curation"]
+
+
 NEEDED = {
     "curate/archive.yaml": ["source.posts=posts.jsonl"],
     "curate/donation.yaml": ["source.export=export.zip", "source.person=p1"],
@@ -35,6 +40,7 @@ BY_VERB = {
     "probe": ["weights=weights.safetensors"],
 }
 BY_KIND = {
+    "mix": mixed("data.clips.parts"),
     "curated": ["data.clips.run=curation"],
     "folder": ["data.clips.folder=videos"],
     **dict.fromkeys(("ucf101", "hmdb51", "kinetics", "something"), benchmark("data")),
