@@ -12,12 +12,15 @@ from pathlib import Path
 
 from benchmarks import (
     curation_copies,
+    curation_detectors,
     curation_export,
     curation_formats,
     curation_measures,
     curation_metadata,
     curation_persons,
     curation_rights,
+    curation_safety,
+    curation_shorts,
     curation_speed,
     curation_survival,
 )
@@ -37,6 +40,8 @@ def parts(shared: Path) -> list[Part]:
     return [
         ("metadata", curation_metadata.measure),
         ("scenes", partial(scene_figures, shared)),
+        ("detectors", partial(curation_detectors.detector_figures, shared)),
+        ("shorts", partial(curation_shorts.shorts_figures, shared)),
         ("speed", partial(curation_speed.speed_figures, shared)),
         ("export", partial(curation_export.export, shared)),
         ("rights", curation_rights.rights_figures),
@@ -47,6 +52,7 @@ def parts(shared: Path) -> list[Part]:
         ("copies-at-scale", curation_copies.measure_scale),
         ("select-at-scale", curation_copies.measure_select),
         ("persons", partial(curation_persons.persons, shared)),
+        ("safety", partial(curation_safety.safety_figures, shared)),
         ("measures", partial(curation_measures.measures_figures, shared)),
     ]
 

@@ -31,6 +31,7 @@ from hashtag2action.manifest import find_stage
 from hashtag2action.report.sheets import Card, duplicate_pairs, kept_sheet, rejected_sheets
 from hashtag2action.sources.studio.platform import Studio, render_studio
 from hashtag2action.video.cut import cut_clip
+from hashtag2action.video.probe import probe_video
 
 _WORLD = Studio(num_posts=48, seed=4_211, width_px=180, height_px=320, long_fraction=0.0, workers=1)
 """Chosen: a minute of rendering, four posts that others copied."""
@@ -158,7 +159,8 @@ def _report_all(out: Path) -> None:
 
 
 def _encode(video: Path, path: Path) -> None:
-    cut_clip(video, path, 0.0, 3_600.0, short_side_px=160, crf=30, preset="veryfast", gop=50)
+    end_s = probe_video(video).duration_s or 0.0
+    cut_clip(video, path, 0.0, end_s, short_side_px=160, crf=30, preset="veryfast", gop=50)
 
 
 def _put_aside(out: Path, posts: _Posts) -> None:

@@ -44,12 +44,12 @@ def scene_figures(shared: Path, out: Path) -> list[Figure]:
     figures = [
         Figure("cuts of real shorts, F1", f"{real:.3f}", f">= {_MIN_CUT_F1}", real >= _MIN_CUT_F1)
     ]
-    world, files = _render(out)
+    world, files = render_world(out, _SEEDS)
     rows = _analyze(files)
     cuts, dissolves = score_cuts(world, rows)
     recall, rendered = dissolves["recall"] or 0.0, cuts["f1"] or 0.0
     num_right = round(recall * (dissolves["total"] or 0))
-    num_wrong = _wrong_dissolves(world, rows)
+    num_wrong = wrong_dissolves(world, rows)
     precision = num_right / max(1, num_right + num_wrong)
     told = f"{recall:.3f}, {num_right} of {dissolves['total']:.0f}"
     return [
@@ -82,7 +82,7 @@ def _analyze(files: Iterable[Path]) -> list[Row]:
     return [row for row in made.to_pylist() if row["reject_reason"] is None]
 
 
-def _wrong_dissolves(truth: Truth, rows: list[Row]) -> int:
+def wrong_dissolves(truth: Truth, rows: list[Row]) -> int:
     """Count found dissolves that lie in no true one, or in one that was found already."""
     wrong = 0
     for post_id, post in truth.items():
@@ -102,9 +102,10 @@ def _wrong_dissolves(truth: Truth, rows: list[Row]) -> int:
     return wrong
 
 
-def _render(out: Path) -> tuple[Truth, list[Path]]:
+def render_world(out: Path, seeds: Iterable[int]) -> tuple[Truth, list[Path]]:
+    """Render posts of some worlds, every second transition of which is a dissolve."""
     truth, files = {}, []
-    for seed in _SEEDS:
+    for seed in seeds:
         for plan in _plans(seed):
             path = out / str(seed) / f"{plan.id}.mp4"
             path.parent.mkdir(parents=True, exist_ok=True)
