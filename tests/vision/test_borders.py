@@ -72,3 +72,26 @@ def test_a_crop_cuts_what_it_says():
     crop = Crop(0.1, 0.25, 0.2, 0.25)
     assert crop.cut(np.zeros((100, 50))).shape == (50, 35)
     assert crop.inner_fraction == pytest.approx(0.35)
+
+
+def half_dark(picture: np.ndarray) -> np.ndarray:
+    """A blurred frame whose picture goes over into its upper bar in all but the middle."""
+    picture = picture.copy()
+    picture[68:82] = np.where(
+        np.abs(np.arange(SIZE[0]) - 90) < 35, picture[68:82], picture[60:61].repeat(14, 0)
+    )
+    return picture
+
+
+def test_right_across_from_a_bar_half_a_line_is_enough():
+    pictures = [half_dark(picture) for picture in film((180, 180), "blurred")]
+    assert find_crop(pictures) == pytest.approx((0, 70 / 320, 0, 70 / 320), abs=2.5 / 320)
+
+
+def test_without_its_like_half_a_line_is_no_bar():
+    pictures = []
+    for picture in film((180, 180), "blurred"):
+        shown = half_dark(picture)
+        shown[240:] = seen(WORLD, SIZE, (0.0, 9.0))[240:]
+        pictures.append(shown)
+    assert find_crop(pictures) == WHOLE

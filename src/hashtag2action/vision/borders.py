@@ -24,6 +24,8 @@ _LEAST_SURE_END = 0.6  # the same of a bar that stands alone
 _LEAST_INNER = 0.01  # of the pixels next to a blurred bar; chosen: a few outlines
 _LEAST_RISE = 4.0  # times the steps elsewhere in the bar; chosen: clouds have steps everywhere
 _LEAST_SIDE_PX = 32
+_LEAST_LIKE = 0.3  # as _LEAST_LINE, right across from a bar; chosen: nothing else steps there
+_LIKE_ROWS = 2  # how far from right across; chosen: a resized picture spreads a line over two rows
 _LEAST_PAIR = 0.65  # smaller to larger bar of a pair; chosen: captions move a picture up a little
 _ROUNDS = 2  # bars inside bars: a wide film in a square in a blurred frame
 _FLAT_SPREAD = 2.5  # gray levels; chosen: an encoder's noise on one color
@@ -127,12 +129,45 @@ def _bars(profiles: Sequence[_Profile]) -> tuple[float, float]:
     lines, ends = lines[:-2], ends[:-2]
     before = _side(sharp, lines, ends, off)
     after = _side(sharp[::-1], lines[::-1], ends[::-1], last_off[::-1])
+    if like := _like_opposite(sharp, lines, before, after):
+        return like
     # A horizon, a shelf or a caption looks like the end of a bar, but has not its like opposite.
     is_pair = min(before.share, after.share) >= _LEAST_PAIR * max(before.share, after.share)
     return (
         before.share if before.is_sure or is_pair else 0.0,
         after.share if after.is_sure or is_pair else 0.0,
     )
+
+
+def _like_opposite(
+    sharp: np.ndarray, lines: np.ndarray, before: _Side, after: _Side
+) -> tuple[float, float] | None:
+    """Return two bars of one size, where one was found and the other side shows its like.
+
+    A dark or smooth picture meets its bar in half a line. Right across from a bar, that is enough.
+    """
+    if abs(before.share - after.share) * len(sharp) <= 2 * _LIKE_ROWS:
+        return None
+    turned = sharp[::-1], lines[::-1]
+    strengths = [
+        (_strength(*turned, before.share), before.share),
+        (_strength(sharp, lines, after.share), after.share),
+    ]
+    strength, share = max(strengths)
+    return (share, share) if strength >= _LEAST_LIKE else None
+
+
+def _strength(sharp: np.ndarray, lines: np.ndarray, share: float) -> float:
+    """Return how long a line is that ends a smooth bar above of about this share; 0 is no bar."""
+    row = round(share * len(sharp))
+    if row <= 2 + _LIKE_ROWS:
+        return 0.0
+    is_smooth = sharp[: row - 2] <= _MAX_SHARP_SHARE
+    if is_smooth.mean() < _LEAST_SMOOTH:
+        return 0.0
+    if np.median(lines[: row - 2 - _LIKE_ROWS]) * _LEAST_RISE > _LEAST_LIKE:
+        return 0.0
+    return float(lines[row - 2 - _LIKE_ROWS : row + _LIKE_ROWS].max())
 
 
 def _stacked(profile: _Profile) -> np.ndarray:
