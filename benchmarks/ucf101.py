@@ -146,11 +146,12 @@ def _read(result: Path) -> dict[str, Any]:
 
 def _hours(folder: Path) -> float:
     """Add up the time of a training, whatever interrupted it."""
-    clips_per_step = read_yaml(folder / "config.yaml")["optimization"]["clips_per_step"]
+    settings = read_yaml(folder / "config.yaml")["optimization"]
+    samples_per_step = settings["clips_per_step"] * settings["repeated_augmentation"]
     seconds, last = 0.0, 0
     for line in read_metrics(folder / "metrics.jsonl"):
         if "clips_per_s" in line:
-            seconds += (line["step"] - last) * clips_per_step / line["clips_per_s"]
+            seconds += (line["step"] - last) * samples_per_step / line["clips_per_s"]
             last = line["step"]
     return seconds / 3600
 
