@@ -1,6 +1,7 @@
 """The optional safety score: whom it would reject of real people who do nothing wrong, its cost.
 
-How much it finds is not measured: no such pictures are at hand.
+How much it finds is not measured: no such pictures are at hand. So no bar is set: the figures say
+what the price is.
 """
 
 import json
@@ -10,14 +11,14 @@ from pathlib import Path
 import av
 import cv2
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmarks.figures import Figure
 from hashtag2action.curate.analyze_videos import AnalyzeVideos
 from hashtag2action.curate.select_clips import SelectClips
 from hashtag2action.vision.safety import OpenNsfw
 
-_MAX_FALSE = 0.01
-"""Chosen: a hundredth of the clips is what one may lose for nothing."""
+_STRICT = 0.95
 _EVERY = {"shorts": 2, "ucf101_3": 4}
 
 
@@ -42,22 +43,17 @@ def safety_figures(shared: Path, out: Path) -> list[Figure]:
 def _false_alarms(name: str, paths: list[Path]) -> Figure:
     limit = SelectClips().max_unsafe_score
     assert limit is not None
-    rows = [row for row in _scores(paths) if row is not None]
-    wrong = sum(score > limit for score in rows)
-    share = wrong / max(1, len(rows))
-    return Figure(
-        f"safety, {name}: scenes rejected at {limit:g} of {len(rows)}; highest score",
-        f"{wrong}; {max(rows):.2f}",
-        f"<= {_MAX_FALSE:.0%}",
-        share <= _MAX_FALSE,
-    )
-
-
-def _scores(paths: list[Path]) -> list[float | None]:
     names = [path.as_posix() for path in paths]
     given = pa.table({"video_id": names, "video_path": names})
-    stage = AnalyzeVideos(persons=None, safety=OpenNsfw())
-    return stage.open(Path("unused"))(given)["unsafe_score"].to_pylist()
+    made = AnalyzeVideos(persons=None, safety=OpenNsfw()).open(Path("unused"))(given)
+    scenes = made.filter(pc.is_valid(made["unsafe_score"]))
+    highest, mean = (scenes[column].to_numpy() for column in ("unsafe_score", "unsafe_mean_score"))
+    counts = ", ".join(
+        str(int((scores > least).sum()))
+        for scores, least in ((highest, limit), (highest, _STRICT), (mean, limit))
+    )
+    title = f"safety, {name}: of {len(highest)} scenes over {limit:g}, {_STRICT:g}, mean {limit:g}"
+    return Figure(title, counts, "shown", True)
 
 
 def _cost(paths: list[Path]) -> list[Figure]:
