@@ -132,9 +132,7 @@ class Converter:
     ) -> tuple[int, int]:
         """Add a convolution's kernel, one scale a channel, and its bias."""
         made = self._made
-        is_float = made.is_float(start)
-        # Pixels are whole already: the first convolution multiplies whole numbers and adds floats.
-        if is_float and kernel.shape[-1] != 12:
+        if made.is_float(start):
             kind = tfl.TensorType.FLOAT32
             return made.constant(kernel.astype(np.float32), kind), made.constant(bias, kind)
         others = tuple(k for k in range(4) if k != axis)
@@ -142,11 +140,6 @@ class Converter:
         shape = [1, 1, 1, 1]
         shape[axis] = -1
         steps = np.clip(np.round(kernel / scales.reshape(shape)), -127, 127).astype(np.int8)
-        if is_float:
-            return (
-                made.constant(steps, tfl.TensorType.INT8, scales, axis),
-                made.constant(bias, tfl.TensorType.FLOAT32),
-            )
         joint = scales * made.scale_of(start)
         biases = np.clip(np.round(bias / joint), -(2**31) + 1, 2**31 - 1).astype(np.int32)
         return (

@@ -102,7 +102,6 @@ class AnalyzeVideos(Stage):
         if self.persons and detector:
             meters.append(
                 PersonMeter(
-                    info.rotation_deg,
                     detector,
                     self.persons.min_score,
                     self.person_samples_per_s,

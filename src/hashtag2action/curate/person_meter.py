@@ -10,8 +10,9 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from hashtag2action.curate.watch import FIRST_SAMPLE_S, Meter, Pace, Sight, Span
+from hashtag2action.video.container import rotation_of
 from hashtag2action.video.decode import to_rgb
-from hashtag2action.video.walk import plane_of, upright
+from hashtag2action.video.walk import plane_of
 from hashtag2action.vision.attention import THUMB_PX, look_over
 from hashtag2action.vision.evidence import Look, person_evidence
 from hashtag2action.vision.persons import PersonDetector
@@ -23,7 +24,6 @@ class PersonMeter(Meter):
     """Who is seen in sampled pictures.
 
     Args:
-        rotation_deg: Turn that brings a picture upright.
         detector: An open detector.
         min_score: Score from which it means a person.
         samples_per_s: Pictures per second; the first of a scene come faster.
@@ -31,14 +31,8 @@ class PersonMeter(Meter):
     """
 
     def __init__(
-        self,
-        rotation_deg: int,
-        detector: PersonDetector,
-        min_score: float,
-        samples_per_s: float,
-        long_side_px: int,
+        self, detector: PersonDetector, min_score: float, samples_per_s: float, long_side_px: int
     ) -> None:
-        self._rotation_deg = rotation_deg
         self._detector = detector
         self._min_score = min_score
         self._long_side_px = long_side_px
@@ -71,11 +65,11 @@ class PersonMeter(Meter):
             if take == self._take and len(samples) < _MOST_WAITING and not is_at_end:
                 self._waiting = samples
                 return
-            pictures = _Pictures([small for _, _, small in samples], self._rotation_deg)
+            pictures = _Pictures([small for _, _, small in samples])
             found = look_over(self._detector, pictures, self._min_score, pictures.thumbs())
             for (_, time_s, small), persons in zip(samples, found, strict=True):
                 sides = small.width, small.height
-                if self._rotation_deg % 180:
+                if not pictures.is_upright:
                     sides = sides[::-1]
                 self._looks.append(Look(time_s, persons, *sides))
 
@@ -99,11 +93,11 @@ class PersonMeter(Meter):
 class _Pictures(Sequence[np.ndarray]):
     """Upright RGB pictures, uint8 (H, W, 3), each made when it is first asked for."""
 
-    def __init__(self, kept: Sequence[av.VideoFrame], rotation_deg: int) -> None:
+    def __init__(self, kept: Sequence[av.VideoFrame]) -> None:
         self._kept = kept
-        self._rotation_deg = rotation_deg
         self._made: dict[int, np.ndarray] = {}
         self._scaler = VideoReformatter()
+        self.is_upright = rotation_of(kept[0]) % 180 == 0
 
     def thumbs(self) -> list[np.ndarray]:
         """Return what pictures are compared by, uint8 each, all of one size."""
@@ -121,8 +115,7 @@ class _Pictures(Sequence[np.ndarray]):
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
         if index not in self._made:
-            colors = to_rgb(self._kept[index], None, self._scaler)
-            self._made[index] = np.ascontiguousarray(upright(colors, self._rotation_deg))
+            self._made[index] = to_rgb(self._kept[index], None, self._scaler)
         return self._made[index]
 
     def __len__(self) -> int:

@@ -110,7 +110,7 @@ number of pictures, height and width were then made free, which changes no numbe
 
 YOLOX_NANO_LITE = ShippedFile(
     "yolox_nano.tflite",
-    "afe6c6f191fd10de7153cb0ab1260f7433d88a1534bd1abddc9ed3fc8637093b",
+    "076af08f06355ead00672ead59b9824d562e05b016d032d1c5a4189b7aa21eeb",
     "Apache-2.0",
 )
 """The same network in whole numbers of eight bits, without the classes nobody asks for, for
