@@ -81,3 +81,22 @@ def test_a_part_that_moves_too_fast_to_be_followed_is_known():
 @pytest.mark.parametrize("tilt_deg", [-20, -10, 10, 20])
 def test_another_take_that_moves_as_fast_is_no_copy(tilt_deg: float):
     assert MATCHER.match(waving(0, 5), waving(1.31, 3, tilt_deg)) is None
+
+
+def swung(speed: float, is_covered: bool, length_s: float = 4.0) -> Fingerprint:
+    """A ball that swings in a corner of a still picture, and perhaps what covers most of it."""
+    frames = []
+    for time in np.arange(int(length_s * SAMPLES_PER_S)) / SAMPLES_PER_S:
+        middle = int(60 + 25 * np.cos(speed * time)), int(60 + 25 * np.sin(1.7 * speed * time))
+        frame = cv2.circle(picture(1, 40), middle, 20, 250, -1)
+        frames.append(cv2.rectangle(frame, (26, 26), (120, 120), 90, -1) if is_covered else frame)
+    return print_of(frames)
+
+
+def test_a_copy_is_known_where_a_sticker_hides_most_of_what_moves():
+    assert MATCHER.match(swung(3, is_covered=False), swung(3, is_covered=True)) is not None
+
+
+@pytest.mark.parametrize("speed", [1.5, 2.2, 4, 5])
+def test_another_movement_beneath_a_sticker_is_no_copy(speed: float):
+    assert MATCHER.match(swung(3, is_covered=False), swung(speed, is_covered=True)) is None

@@ -59,6 +59,14 @@ class Agreement:
     place and pose do not."""
     witness: float
     """Share of the movement that lies in the cells that agree, in the clip where it is more."""
+    clear: float
+    """Share of the cells that agree and touch none that disagrees: no cover blurs into them."""
+    clear_likeness: float
+    """Correlation of the mean pictures in these cells."""
+    clear_movement: float
+    """Correlation of what changes in a quarter of a second in these cells."""
+    clear_levels: float
+    """Root mean square of these changes, gray levels, in the clip where it is less."""
 
 
 def agreement(one: np.ndarray, other: np.ndarray) -> Agreement | None:
@@ -87,19 +95,34 @@ def agreement(one: np.ndarray, other: np.ndarray) -> Agreement | None:
         float((part**2).sum() / max(float((lagged(whole) ** 2).sum()), 1e-6))
         for part, whole in ((moved, left), (moved_other, right))
     ]
+    is_clear = ~_grown(disagrees)
+    clear, clear_other = left[:, is_clear], right[:, is_clear]
+    change, change_other = lagged(clear), lagged(clear_other)
     return Agreement(
         num_shared=len(left),
-        likeness=correlation(mean - mean.mean(), mean_other - mean_other.mean()),
+        likeness=_likeness(mean, mean_other),
         course=correlation(kept - mean, kept_other - mean_other),
         movement=correlation(moved, moved_other),
         course_by_cell=_by_cell(kept - mean, kept_other - mean_other),
         movement_by_cell=_by_cell(moved, moved_other),
-        movement_levels=float(np.sqrt(min((moved**2).mean(), (moved_other**2).mean()))),
+        movement_levels=min(_levels(moved), _levels(moved_other)),
         disagreeing=float(disagrees.mean()),
         unexplained=float((disagrees & ~near_still).mean()),
         slow_rest=_slow_rest(kept, kept_other),
         witness=max(shares),
+        clear=float(is_clear.mean()),
+        clear_likeness=_likeness(clear.mean(axis=0), clear_other.mean(axis=0)),
+        clear_movement=correlation(change, change_other),
+        clear_levels=min(_levels(change), _levels(change_other)),
     )
+
+
+def _likeness(one: np.ndarray, other: np.ndarray) -> float:
+    return correlation(one - one.mean(), other - other.mean()) if len(one) else 0.0
+
+
+def _levels(changes: np.ndarray) -> float:
+    return float(np.sqrt((changes**2).mean())) if changes.size else 0.0
 
 
 def _slow_rest(one: np.ndarray, other: np.ndarray) -> float:

@@ -24,7 +24,10 @@ two crops turns few signs; the edges are made finer afterwards."""
 
 
 def likely_ways(one: Film, other: Film) -> list[Way]:
-    """Return how two clips may lie on each other: the likeliest crops, then uncropped."""
+    """Return how two clips may lie on each other: the likeliest crops, then uncropped.
+
+    Uncropped they are laid both ways: whose pictures are guessed between two is not the same.
+    """
     grids = one.grid[::_STRIDE], other.grid[::_STRIDE]
     scored: list[tuple[float, Way]] = []
     for is_swapped in (False, True):
@@ -36,7 +39,12 @@ def likely_ways(one: Film, other: Film) -> list[Way]:
                 best = float(np.sort(likeness, axis=None)[-3:].mean())
                 scored.append((best, Way(crop, is_mirrored, is_swapped)))
     scored.sort(key=lambda pair: -pair[0])
-    return [way for _, way in scored[:_NUM_TRIED]] + [Way(), Way(is_mirrored=True)]
+    uncropped = [
+        Way(is_mirrored=is_mirrored, is_swapped=is_swapped)
+        for is_swapped in (False, True)
+        for is_mirrored in (False, True)
+    ]
+    return [way for _, way in scored[:_NUM_TRIED]] + uncropped
 
 
 def _directions(waves: np.ndarray) -> np.ndarray:
