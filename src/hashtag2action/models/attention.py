@@ -36,7 +36,7 @@ def attend(
     """Mix values by softmax(query key^T / sqrt(d)): the only place where attention is computed."""
     is_bf16 = query.dtype is torch.bfloat16
     is_ours = query.device.type == "cpu" and (is_bf16 or onednn_takes(query))
-    if not is_ours or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or not is_ours:
         return F.scaled_dot_product_attention(query, key, value)
     num_queries, num_keys = query.shape[-2], key.shape[-2]
     is_short = num_keys <= SHORT_SEQUENCE

@@ -54,9 +54,14 @@ class Linear(nn.Linear):
 
 
 def onednn_takes(tensor: Tensor) -> bool:
-    """Whether products of this tensor are faster by oneDNN than by what torch chooses."""
+    """Whether products of this tensor are faster by oneDNN than by what torch chooses.
+
+    Blocks that are compiled are left to the compiler.
+    """
     return (
-        tensor.dtype is torch.float32
+        # First of all: the compiler cannot look into what follows, and a graph would break here.
+        not torch.compiler.is_compiling()
+        and tensor.dtype is torch.float32
         and tensor.device.type == "cpu"
         and tensor.numel() > 0
         and torch.backends.mkldnn.enabled
@@ -65,12 +70,7 @@ def onednn_takes(tensor: Tensor) -> bool:
 
 
 def _by_onednn(tokens: Tensor, weight: Tensor) -> bool:
-    return (
-        onednn_takes(tokens)
-        and onednn_takes(weight)
-        and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
-    )
+    return onednn_takes(tokens) and onednn_takes(weight) and not torch.is_autocast_enabled("cpu")
 
 
 def product(left: Float[Tensor, "m k"], right: Float[Tensor, "k n"]) -> Float[Tensor, "m n"]:
