@@ -44,5 +44,13 @@ def test_a_kept_picture_gives_the_same_colors(pixel_format: str) -> None:
         assert np.abs(difference).max() <= 12
 
 
+@pytest.mark.parametrize("colorspace", [UNSAID, BT709])
+def test_a_picture_of_twice_the_size_is_kept_as_any_other(colorspace: int) -> None:
+    timed = TimedFrame(0.0, _painted("yuv420p", colorspace, 640))
+    difference = to_rgb(timed.small(320)).astype(int) - timed.rgb(320)
+    assert np.abs(difference).mean() < 2
+    assert np.abs(difference).max() <= 12
+
+
 def test_kept_pictures_are_not_scaled_up() -> None:
     assert TimedFrame(0.0, _painted("yuv420p", UNSAID, 320)).small(1000).height == 320

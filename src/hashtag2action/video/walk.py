@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
@@ -70,6 +71,9 @@ class TimedFrame:
         width, height = self.picture.width, self.picture.height
         scale = min(1.0, long_side_px / max(width, height))
         size = scaled_size(width, height, round(min(width, height) * scale))
+        is_twice = (width, height) == (2 * size[0], 2 * size[1])
+        if is_twice and self.picture.format.name == "yuv420p" and not self.picture.rotation:
+            return _halved(self.picture)
         # One thread: its own choice takes cores that other work of the pool has.
         return self.scaler.reformat(self.picture, *size, "yuv420p", interpolation="AREA", threads=1)
 
@@ -147,6 +151,18 @@ def _how_far(seen: int, promised: int) -> str:
     if promised:
         return f"truncated, {seen} of {promised} frames"
     return "no frames"
+
+
+def _halved(frame: av.VideoFrame) -> av.VideoFrame:
+    """Scale an upright yuv420p picture to a half over areas, in half of the scaler's time."""
+    made = av.VideoFrame(frame.width // 2, frame.height // 2, frame.format.name)
+    made.colorspace, made.color_range = frame.colorspace, frame.color_range
+    for index, plane in enumerate(made.planes):
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # pyright: ignore
+        size = plane.width, plane.height
+        half = cv2.resize(plane_of(frame, index), size, interpolation=cv2.INTER_AREA)
+        rows[: plane.height, : plane.width] = half
+    return made
 
 
 @cache
