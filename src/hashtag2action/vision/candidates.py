@@ -59,7 +59,7 @@ class Candidates:
     """Pairs worth a comparison, and how they may lie on each other."""
 
     one: np.ndarray
-    """int64 (M,), index of the clip that is looked at cropped."""
+    """int32 (M,), index of the clip that is looked at cropped."""
     other: np.ndarray
     crop: np.ndarray
     """Index in `CROPS`."""
@@ -99,7 +99,8 @@ def find_candidates(
     with ThreadPoolExecutor(num_threads) as pool:
         ask = _Asker(*build(prints, REGIONS, rank, pool), max_sharing)
         found = list(in_turn(pool, ask, prints.batches(_ASKED_AT_ONCE)))
-    return _thinned(np.concatenate([np.zeros(0, _HIT), *found]))
+    del ask
+    return _joined(found)
 
 
 def candidate_pairs(prints: Sequence[Fingerprint]) -> np.ndarray:
@@ -122,19 +123,25 @@ _HIT = np.dtype(
         ("one_picture", "<i2"),
         ("other_picture", "<i2"),
         ("crop", "i1"),
-        ("mirrored", "?"),
+        ("is_mirrored", "?"),
     ]
 )
 
 
-def _thinned(hits: np.ndarray) -> Candidates:
-    """Keep the closest way of each pair in each direction, pairs together, in a fixed order."""
-    kept = _closest(hits)
-    return Candidates(
-        kept["one"].astype(np.int64), kept["other"].astype(np.int64),
-        kept["crop"].astype(np.int64), kept["mirrored"], kept["distance"], kept["num"],
-        kept["one_picture"].astype(np.int64), kept["other_picture"].astype(np.int64),
-    )  # fmt: skip
+def _joined(found: list[np.ndarray]) -> Candidates:
+    """Join what each run of clips found, letting go of it: a million clips have tens of millions.
+
+    Each clip asks in one run, so the closest way of each pair in each direction is known there.
+    """
+    columns = {name: np.zeros(sum(map(len, found)), _HIT[name]) for name in _HIT.names or ()}
+    at = 0
+    found.reverse()
+    while found:
+        hits = found.pop()
+        for name, column in columns.items():
+            column[at : at + len(hits)] = hits[name]
+        at += len(hits)
+    return Candidates(**columns)
 
 
 @dataclass(frozen=True)
@@ -180,7 +187,7 @@ class _Asker:
             hits["other_picture"] = known.pictures[place]
             hits["distance"] = found.distance[is_hit] / region.hash_bits
             hits["num"] = 1
-            hits["crop"], hits["mirrored"] = form.crop, is_mirrored
+            hits["crop"], hits["is_mirrored"] = form.crop, is_mirrored
             yield hits
 
 
@@ -196,7 +203,7 @@ class _Asked:
 def _closest(hits: np.ndarray) -> np.ndarray:
     """Of equal pairs, keep the closest, and count them."""
     order = np.lexsort(
-        (hits["mirrored"], hits["crop"], hits["distance"], hits["other"], hits["one"])
+        (hits["is_mirrored"], hits["crop"], hits["distance"], hits["other"], hits["one"])
     )
     hits = hits[order]
     is_first = np.ones(len(hits), bool)

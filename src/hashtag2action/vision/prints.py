@@ -67,7 +67,7 @@ def pictures_of(
     whose, nth = np.unique(clips, return_inverse=True)
     heads = sliding_window_view(data, _HEADER)[starts[whose]].view("<f2")
     heads = heads.reshape(len(whose), 2, NUM_WAVES).astype(np.float32)
-    at = starts[clips] + _HEADER + pictures * NUM_WAVES
+    at = starts[clips] + _HEADER + pictures.astype(np.int64) * NUM_WAVES
     levels = sliding_window_view(data, NUM_WAVES)[at].view(np.int8)
     waves = levels * heads[nth, 1]
     waves += heads[nth, 0]
