@@ -27,6 +27,7 @@ from hashtag2action.vision.weights import YOLOX_NANO, shipped
 FRESH_SEED = 20260
 NUM_POSTS = 60
 SIZE = (216, 384)
+_MIN_HANDS = 0.95
 EVERY = 4  # of the shorts, made dark and small
 
 DETECTORS: dict[str, AnyPersonDetector] = {
@@ -64,7 +65,10 @@ def _compare(
     figures = []
     joint: dict[str, float] = {}
     for detector, config in DETECTORS.items():
-        score = _score(videos, truth, config)
+        rows = _judged(videos, truth, config)
+        if detector == "default":
+            figures += _hands(name, truth, rows)
+        score = score_persons(truth, rows)
         joint[detector] = score["f1"] or 0.0
         for index, measure in enumerate(("precision", "recall")):
             value = score[measure] or 0.0
@@ -78,14 +82,29 @@ def _compare(
     return figures
 
 
-def _score(videos: Path, truth: Truth, config: AnyPersonDetector) -> dict[str, float | None]:
+def _hands(name: str, truth: Truth, rows: list[dict[str, Any]]) -> list[Figure]:
+    """Count the scenes of nothing but hands at work that are kept as an action."""
+    as_persons = {
+        post_id: {
+            "scenes": [one | {"who": "person"} for one in post["scenes"] if one["who"] == "hands"]
+        }
+        for post_id, post in truth.items()
+    }
+    score = score_persons(as_persons, rows)
+    if not (num := sum(len(post["scenes"]) for post in as_persons.values())):
+        return []
+    kept = score["recall"] or 0.0
+    title = f"scenes of hands alone kept, {name}, default"
+    return [Figure(title, f"{kept:.3f} of {num}", f">= {_MIN_HANDS:.2f}", kept >= _MIN_HANDS)]
+
+
+def _judged(videos: Path, truth: Truth, config: AnyPersonDetector) -> list[dict[str, Any]]:
     ids = [post_id for post_id in sorted(truth) if truth[post_id]["readable"]]
     paths = [str(videos / f"{post_id}.mp4") for post_id in ids]
     table = pa.table({"video_id": ids, "video_path": paths})
     clips = AnalyzeVideos(persons=config).open(Path())(table)
     clips = clips.filter(pc.is_null(clips["reject_reason"])).drop(["reject_reason"])
-    judged = SelectClips().open(Path())(clips)
-    return score_persons(truth, judged.to_pylist())
+    return SelectClips().open(Path())(clips).to_pylist()
 
 
 def _dimmed(shorts: Path, truth: Truth, out: Path) -> Truth:
