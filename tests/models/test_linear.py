@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from hashtag2action.models.linear import Linear, linear, product, two_layers
@@ -50,10 +51,15 @@ def test_a_layer_runs_in_bfloat16_under_autocast(generator):
     assert layer.weight.grad.dtype is torch.float32
 
 
-def test_two_layers_give_torchs_numbers_and_gradients_and_keep_no_gelu(generator):
+@pytest.mark.parametrize("norm", [None, nn.LayerNorm(12, eps=1e-6)])
+def test_two_layers_give_torchs_numbers_and_gradients_and_keep_no_gelu(norm, generator):
     shapes = ((3, 7, 12), (20, 12), (20,), (5, 20), (5,))
     leaves = [torch.randn(shape, generator=generator, requires_grad=True) for shape in shapes]
     tokens, *layers = leaves
+    if norm is not None:
+        for parameter in norm.parameters():
+            nn.init.normal_(parameter, generator=generator)
+            leaves.append(parameter)
     kept: list[torch.Size] = []
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -63,11 +69,12 @@ def test_two_layers_give_torchs_numbers_and_gradients_and_keep_no_gelu(generator
     for rows in (tokens, tokens[:, -4:], tokens.transpose(0, 1), tokens[:0]):
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             kept.clear()
-            ours = two_layers(rows, (layers[0], layers[1]), (layers[2], layers[3]))
+            ours = two_layers(rows, (layers[0], layers[1]), (layers[2], layers[3]), norm)
         if rows.numel():
             assert [shape for shape in kept if shape[-1] == 20 and shape[0] == rows.numel() // 12]
-            assert len(kept) == 4
-        theirs = F.linear(F.gelu(F.linear(rows, *layers[:2])), *layers[2:])
+            assert len([shape for shape in kept if len(shape) == 2]) == 4
+        normed = rows if norm is None else norm(rows)
+        theirs = F.linear(F.gelu(F.linear(normed, *layers[:2])), *layers[2:])
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
         above = torch.randn(ours.shape, generator=generator)
         for one, other in zip(

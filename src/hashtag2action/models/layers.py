@@ -74,10 +74,13 @@ class Mlp(nn.Module):
         self.fc1 = Linear(dim, hidden_dim)
         self.fc2 = Linear(hidden_dim, dim)
 
-    def forward(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
-        """Transform every token by itself."""
+    def forward(
+        self, tokens: Float[Tensor, "b n d"], norm: nn.LayerNorm | None = None
+    ) -> Float[Tensor, "b n d"]:
+        """Transform every token by itself, normalized first if a norm is given."""
         first, second = self.fc1, self.fc2
-        return two_layers(tokens, (first.weight, first.bias), (second.weight, second.bias))
+        layers = (first.weight, first.bias), (second.weight, second.bias)
+        return two_layers(tokens, *layers, norm)
 
 
 class DropPath(nn.Module):
@@ -184,7 +187,7 @@ class Block(nn.Module):
         if num_read is not None:
             tokens = tokens[:, -num_read:]
         tokens = tokens + self.drop_path(attended)
-        return tokens + self.drop_path(self.mlp(self.norm2(tokens)), 1)
+        return tokens + self.drop_path(self.mlp(tokens, self.norm2), 1)
 
 
 def drop_path_rates(rate: float, depth: int) -> list[float]:
