@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hashtag2action.curate.dataset import dataset_settings, write_dataset
 from hashtag2action.curate.withdrawal.withdraw import withdraw
 from hashtag2action.errors import ManifestError
 from hashtag2action.manifest import find_stage, write_json
-from hashtag2action.report.card import write_card
+from hashtag2action.report.card import card_of, write_card
 from hashtag2action.report.facts import read_facts
 
 SAID = ["contact=rights@example.org", "license=CC-BY-4.0", "published=2026-11-25", "title=Little"]
@@ -85,6 +86,23 @@ def test_what_was_not_measured_is_said_so(finished_run: Path):
     for page in write_card(finished_run):
         assert "not measured" in page.read_text()
     assert read_facts(finished_run).languages is None
+
+
+def test_the_card_has_all_that_a_reader_is_owed(published: Path):
+    facts = replace(read_facts(published), languages=Counter({"pt": 3, "not stated": 2}))
+    sections = dict(section.partition("\n")[::2] for section in card_of(facts).split("\n## ")[1:])
+    for title, said in {
+        "Sources": "`license`: CC0-1.0",
+        "Licences": "Licence of the set: CC-BY-4.0",
+        "Filters and counts": "| Deduplicate | 6 | 5 | 1 | duplicate 1 |",
+        "Tags and their noise": "| squat | 0.500 |",
+        "Regions and languages": "| pt | 3 |",
+        "People": "Faces: as they were. Sound: removed.",
+        "Known gaps": "5 of 5 clips state no region.",
+        "Removal": "`h2a withdraw --check ID FOLDER`",
+    }.items():
+        assert said in sections[title], title
+    assert "`min_duration_s`" in sections["Filters and counts"]
 
 
 def test_a_withdrawn_clip_leaves_the_card_too(published: Path):
