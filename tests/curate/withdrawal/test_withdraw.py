@@ -24,6 +24,7 @@ from hashtag2action.curate.withdrawal.withdraw import withdraw
 from hashtag2action.errors import ConfigError
 from hashtag2action.manifest import Manifest, find_stage, stage_folders
 from hashtag2action.report.render import write_report
+from hashtag2action.sources.base import hash_post_id
 from hashtag2action.vision.fingerprint import Fingerprint
 from hashtag2action.vision.neighbors import FingerprintMatcher
 
@@ -212,6 +213,30 @@ def test_copies_are_only_listed_where_that_is_asked(finished_run: Path):
     ]
 
 
+def test_a_post_whose_id_was_hashed_is_withdrawn_by_the_id_its_maker_knows(
+    films: Path, tmp_path: Path
+):
+    own = Path(shutil.copytree(films, tmp_path / "own"))
+    lines = [{"id": 7000000000 + k, "file": f"{k}.mp4", "video_description": "#a"} for k in (0, 2)]
+    for line in lines:
+        shutil.copy(films / "pushup" / f"{line['id']}.mp4", own / line["file"])
+    (own / "posts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    source = {"kind": "archive", "posts": str(own / "posts.jsonl"), "hash_ids": True, "salt": "s"}
+    run = tmp_path / "run"
+    curate(recipe(films, source=source), run, quiet)
+    (hashed,) = {hash_post_id("7000000002", "s")} & set(
+        find_stage(run, "export_clips").read()["post_id"].to_pylist()
+    )
+    assert check_withdrawn(["7000000002"], [run]).places
+    done = withdraw(["7000000002"], [run])
+    assert (done.unknown, hashed in done.posts) == ([], True)
+    assert find_stage(run, "export_clips").read()["post_id"].to_pylist() == [
+        hash_post_id("7000000000", "s")
+    ]
+    assert check_withdrawn(["7000000002"], [run]).places == []
+    assert hashed.encode() not in b"".join(pieces(run))
+
+
 def test_originals_outside_the_folders_are_told_and_inside_removed(finished_run: Path, films: Path):
     own = Path(shutil.copytree(films, finished_run.parent / "own"))
     assert withdraw([COPY], [finished_run], copies_too=False).originals == [str(films / COPY)]
@@ -266,7 +291,11 @@ def test_the_command_tells_ids_from_folders(finished_run: Path):
         return CliRunner().invoke(app, ["withdraw", *arguments])
 
     assert call("--check", ORIGINAL, str(finished_run)).exit_code == 1
-    assert call(ORIGINAL, str(finished_run)).exit_code == 0
+    done = call(ORIGINAL, "7999999999", str(finished_run))
+    assert done.exit_code == 0
+    assert "in no table: 7999999999;" in done.stdout
+    assert f"in no table: {ORIGINAL}" not in done.stdout
+    assert "in no table" not in call(ORIGINAL, str(finished_run)).stdout
     checked = call("--check", ORIGINAL, "--from", str(finished_run))
     assert checked.exit_code == 0
     assert ", 0 left" in checked.stdout

@@ -21,6 +21,7 @@ from hashtag2action.curate.withdrawal.scrub import speaks
 from hashtag2action.curate.withdrawal.subject import (
     Names,
     find_copies,
+    ids_meant,
     post_of,
     rows_of,
     run_folders,
@@ -48,7 +49,7 @@ def check_withdrawn(post_ids: Collection[str], folders: Sequence[Path]) -> Lefto
     """
     runs = run_folders(folders)
     stones = [Tombstones.read(run / FILE_NAME) for run in runs if (run / FILE_NAME).exists()]
-    names = Names(post_ids)
+    names = Names(ids_meant(post_ids, runs))
     found = Leftovers()
     for folder in folders:
         for path in sorted(folder.rglob("*")):

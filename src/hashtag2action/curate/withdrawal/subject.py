@@ -1,5 +1,6 @@
 """What belongs to a withdrawn post: its rows, files, names and hashes, in every run of a folder."""
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from hashtag2action.curate.export_clips import safe_name
 from hashtag2action.curate.withdrawal.tombstones import Remains, Tombstones
 from hashtag2action.manifest import Manifest
+from hashtag2action.sources.base import hash_post_id
 from hashtag2action.transfer.store import stored_name
 from hashtag2action.vision.candidates import candidate_pairs
 from hashtag2action.vision.fingerprint import Fingerprint
@@ -85,6 +87,18 @@ def run_folders(folders: Sequence[Path]) -> list[Path]:
     """Return the runs below some folders: what holds stage folders."""
     plans = (plan for folder in folders for plan in folder.rglob("plan.json"))
     return sorted({plan.parent.parent for plan in plans if re.match(r"\d\d-", plan.parent.name)})
+
+
+def ids_meant(given: Iterable[str], runs: Sequence[Path]) -> list[str]:
+    """Return ids, and what stands for them in runs whose source hashes the ids of posts."""
+    found = dict.fromkeys(given)
+    salts = set()
+    for plan in (run / "00-posts" / "plan.json" for run in runs):
+        if plan.exists():
+            settings = json.loads(plan.read_text("utf-8"))["settings"]
+            if settings.get("hash_ids"):
+                salts.add(settings["salt"])
+    return [*found, *(hash_post_id(name, salt) for salt in sorted(salts) for name in found)]
 
 
 def stages_of(run: Path) -> list[Manifest]:

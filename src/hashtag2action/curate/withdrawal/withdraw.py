@@ -13,6 +13,7 @@ from hashtag2action.curate.withdrawal.subject import (
     Subject,
     find_copies,
     find_subjects,
+    ids_meant,
     run_folders,
     stages_of,
 )
@@ -28,6 +29,8 @@ class Withdrawal:
     """Posts taken out, copies included."""
     copies: list[str] = field(default_factory=list)
     """Posts that show the same pictures."""
+    unknown: list[str] = field(default_factory=list)
+    """Ids that were given and that no table and no tombstone has; later runs refuse them, too."""
     num_rows: int = 0
     num_files: int = 0
     originals: list[str] = field(default_factory=list)
@@ -57,12 +60,18 @@ def withdraw(
             raise ConfigError(f"{folder}: no such folder to withdraw from")
     runs = run_folders(folders)
     stones = {run: Tombstones.read(run / FILE_NAME) for run in runs}
+    meant = {name: ids_meant([name], runs) for name in given}
+    given = [name for names in meant.values() for name in names]
     subjects = find_subjects(given, runs, list(stones.values()))
+    known = {post_id for post_id, subject in subjects.items() if subject.num_rows}
+    known |= {clip_id for subject in subjects.values() for clip_id in subject.clip_ids}
     prints = [scene for subject in subjects.values() for scene in subject.prints]
     prints += [scene for one in stones.values() for scene in one.prints()]
     digests = {digest for subject in subjects.values() for digest in subject.sha256s}
     copies = find_copies(prints, digests, subjects.keys(), runs)
     done = Withdrawal(copies=sorted(copies))
+    known |= {name for name in given if any(one.knows_id(name) for one in stones.values())}
+    done.unknown = [name for name, names in meant.items() if known.isdisjoint(names)]
     if copies_too and copies:
         subjects |= find_subjects(done.copies, runs, ())
     done.posts = sorted(subjects)
