@@ -25,6 +25,7 @@ _LEAST_INNER = 0.01  # of the pixels next to a blurred bar; chosen: a few outlin
 _LEAST_RISE = 4.0  # times the steps elsewhere in the bar; chosen: clouds have steps everywhere
 _LEAST_SIDE_PX = 32
 _LEAST_LIKE = 0.3  # as _LEAST_LINE, right across from a bar; chosen: nothing else steps there
+_LEAST_OF_LIKES = 0.6  # the longer of two such lines; chosen: half of a picture's side and more
 _LIKE_ROWS = 2  # how far from right across; chosen: a resized picture spreads a line over two rows
 _LEAST_PAIR = 0.65  # smaller to larger bar of a pair; chosen: captions move a picture up a little
 _ROUNDS = 2  # bars inside bars: a wide film in a square in a blurred frame
@@ -133,10 +134,11 @@ def _bars(profiles: Sequence[_Profile]) -> tuple[float, float]:
         return like
     # A horizon, a shelf or a caption looks like the end of a bar, but has not its like opposite.
     is_pair = min(before.share, after.share) >= _LEAST_PAIR * max(before.share, after.share)
-    return (
-        before.share if before.is_sure or is_pair else 0.0,
-        after.share if after.is_sure or is_pair else 0.0,
-    )
+    above = before.share if before.is_sure or is_pair else 0.0
+    below = after.share if after.is_sure or is_pair else 0.0
+    if not above + below:
+        above = below = _likest(sharp, lines)
+    return above, below
 
 
 def _like_opposite(
@@ -149,12 +151,30 @@ def _like_opposite(
     if abs(before.share - after.share) * len(sharp) <= 2 * _LIKE_ROWS:
         return None
     turned = sharp[::-1], lines[::-1]
-    strengths = [
-        (_strength(*turned, before.share), before.share),
-        (_strength(sharp, lines, after.share), after.share),
-    ]
-    strength, share = max(strengths)
-    return (share, share) if strength >= _LEAST_LIKE else None
+    likes = ((turned, before.share), ((sharp, lines), after.share))
+    # A line further in may be the picture's own: nothing steps inside a bar.
+    shares = [share for side, share in likes if _strength(*side, share) >= _LEAST_LIKE]
+    return (min(shares), min(shares)) if shares else None
+
+
+def _likest(sharp: np.ndarray, lines: np.ndarray) -> float:
+    """Return the share of two bars right across from each other, neither of which stands alone."""
+    height = len(sharp)
+    longest = np.lib.stride_tricks.sliding_window_view(lines, 2 + 2 * _LIKE_ROWS).max(axis=1)
+    first, last = max(3 + _LIKE_ROWS, round(_LEAST_BAR * height)), round(_MOST_BAR * height)
+    rows = np.arange(first, last)
+    places = rows - 2 - _LIKE_ROWS
+    both = np.stack([longest[places], longest[::-1][places]])
+    likely = (both.min(axis=0) >= _LEAST_LIKE) & (both.max(axis=0) >= _LEAST_OF_LIKES)
+    strengths = {
+        row: min(
+            _strength(sharp, lines, row / height),
+            _strength(sharp[::-1], lines[::-1], row / height),
+        )
+        for row in rows[likely].tolist()
+    }
+    best = max(strengths, key=lambda row: strengths[row], default=0)
+    return best / height if best and strengths[best] >= _LEAST_LIKE else 0.0
 
 
 def _strength(sharp: np.ndarray, lines: np.ndarray, share: float) -> float:
