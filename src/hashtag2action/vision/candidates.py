@@ -10,7 +10,7 @@ ranked of them only, so the work stays in proportion to the clips.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -52,6 +52,15 @@ REGIONS = (
 )
 """Chosen on rendered clips: all copies cropped to 85 % share a key, and 97 of 100 with a fifth
 covered; two moments of different clips share one once in some ten million times."""
+
+
+_FEW_CLIPS = 20_000
+_REGIONS_OF_FEW = (
+    REGIONS[0],
+    *(replace(strip, key_bits=20, max_distance=13, max_look_distance=48) for strip in REGIONS[1:]),
+)
+"""Among few clips chance is rare, so strips may differ by more. Chosen on rendered clips with a
+fifth covered: all but 1 of 200 share such a key with their original."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +105,9 @@ def find_candidates(
         max_sharing: Moments that one key leads to; where more share it, the best ranked.
         num_threads: Threads; the result does not depend on it.
     """
+    regions = REGIONS if len(prints) > _FEW_CLIPS else _REGIONS_OF_FEW
     with ThreadPoolExecutor(num_threads) as pool:
-        ask = _Asker(*build(prints, REGIONS, rank, pool), max_sharing)
+        ask = _Asker(*build(prints, regions, rank, pool), max_sharing)
         found = list(in_turn(pool, ask, prints.batches(_ASKED_AT_ONCE)))
     del ask
     return _joined(found)

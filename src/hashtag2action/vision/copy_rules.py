@@ -89,6 +89,8 @@ class CopyRules(Config):
     min_clear_likeness: float = Field(default=0.9985, gt=0, le=1)
     """Least correlation of the mean pictures there. Chosen: copies keep above 0.9988, other takes
     and other actions of a person who is hidden below 0.9975."""
+    min_still_clear_likeness: float = Field(default=0.995, gt=0, le=1)
+    """The same where hardly anything moves: cards of one make with other words have less."""
     min_clear_movement: float = Field(default=0.75, gt=0, le=1)
     """Least correlation of the movement there, where that bears witness."""
     min_sure_clear_movement: float = Field(default=0.85, gt=0, le=1)
@@ -139,7 +141,11 @@ class CopyRules(Config):
         if found.movement_levels < NOTHING_MOVES:
             return is_same
         is_quiet = laid.rest_levels <= self.max_rest_levels / 2 and laid.departure <= 0.5
-        is_explained = found.unexplained <= 0.01 and found.disagreeing <= self.max_doubtful
+        is_explained = (
+            found.unexplained <= 0.01
+            and found.disagreeing <= self.max_doubtful
+            and found.clear_likeness >= self.min_still_clear_likeness
+        )
         return is_quiet and (is_same or is_explained)
 
     def _begins_alike(self, laid: Laid) -> bool:
