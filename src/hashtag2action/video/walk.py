@@ -123,12 +123,16 @@ class Walk:
     def check_complete(self, min_fraction: float) -> None:
         """Compare the pictures seen with those the container promised.
 
+        Containers that do not count pictures may state how long they last.
+
         Raises:
-            VideoError: Fewer than a fraction of the promised pictures came.
+            VideoError: Fewer than a fraction of the promised pictures, or of the time, came.
         """
-        promised = self.info.num_frames_promised
+        promised, stated_s = self.info.num_frames_promised, self.info.stated_s
         if promised and self.num_frames_seen < min_fraction * promised:
             raise VideoError(_how_far(self.num_frames_seen, promised))
+        if not promised and stated_s and self.end_s < min_fraction * stated_s:
+            raise VideoError(f"truncated, {self.end_s:.1f} of {stated_s:.1f} s")
 
 
 @contextmanager
