@@ -151,17 +151,20 @@ class PaidClient:
         if self.units_left() < cost:
             raise self._exhausted()
         self._store.announce(key, number, day, cost)
+        is_known = False
         try:
             response = self._platform.send(request)
+            is_known = True
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             self._store.retract(key, number, day, cost)
+            is_known = True
             return _Trouble(f"no connection ({type(error).__name__})")
         except httpx.TransportError as error:
-            self._store.lose(key, number, day, cost)
             return _Trouble(f"a lost connection ({type(error).__name__})")
-        except BaseException:
-            self._store.lose(key, number, day, cost)
-            raise
+        finally:
+            # Whatever interrupts a request, the platform may have charged for it.
+            if not is_known:
+                self._store.lose(key, number, day, cost)
         return self._settle(key, number, request, response, day, cost)
 
     def _settle(
