@@ -6,6 +6,7 @@ function of chance takes an explicit generator. What does not belong here: which
 (`video.sampling`), mixing of several clips (`mixing`).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple
@@ -67,9 +68,10 @@ class Edit:
             self.erased.fill(out, self.noise)
 
 
-class _Augmentation(Config):
+class _Augmentation(Config, ABC):
     """An augmentation of single clips."""
 
+    @abstractmethod
     def draw(self, height: int, width: int, size_px: int, rng: np.random.Generator) -> Edit:
         """Draw the edit of one sample.
 
@@ -79,7 +81,6 @@ class _Augmentation(Config):
             size_px: Height and width of the sample.
             rng: Source of chance.
         """
-        raise NotImplementedError
 
     def __call__(self, frames: Frames, size_px: int, rng: np.random.Generator) -> Frames:
         """Make one sample of the frames of a clip."""
