@@ -78,29 +78,30 @@ def _is_file_of(path: Path, is_theirs: IsTheirs) -> bool:
 
 def _scrub_tar(path: Path, names: Names, is_theirs: IsTheirs) -> bool:
     """Write an archive anew without the members that are theirs; an empty one goes."""
-    beside = path.with_name(f".{path.name}.scrubbed")
-    num_left = num_gone = 0
+
+    def is_gone(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
+        file = archive.extractfile(member)
+        content = file.read() if file else b""
+        digest = hashlib.sha256(content).hexdigest()
+        return is_theirs(digest) or names.in_text(member.name) or names.in_bytes(content)
+
     try:
-        with tarfile.open(path) as before, tarfile.open(beside, "w") as after:
-            for member in before:
-                file = before.extractfile(member)
-                content = file.read() if file else b""
-                is_gone = is_theirs(hashlib.sha256(content).hexdigest())
-                if is_gone or names.in_text(member.name) or names.in_bytes(content):
-                    num_gone += 1
-                else:
-                    num_left += 1
-                    after.addfile(member, io.BytesIO(content) if file else None)
+        with tarfile.open(path) as archive:
+            are_gone = [is_gone(archive, member) for member in archive]
+            if not any(are_gone):
+                return False
+            left = [m for m, gone in zip(archive.getmembers(), are_gone, strict=True) if not gone]
+            if left:
+                beside = path.with_name(f".{path.name}.scrubbed")
+                with tarfile.open(beside, "w") as after:
+                    for member in left:
+                        after.addfile(member, archive.extractfile(member))
+                beside.replace(path)
     except tarfile.TarError:
-        num_gone = 0
-    if not num_gone:
-        beside.unlink(missing_ok=True)
-    elif num_left:
-        beside.replace(path)
-    else:
-        beside.unlink()
+        return False
+    if not left:
         path.unlink()
-    return num_gone > 0
+    return True
 
 
 def _is_of_a_run(path: Path, runs: Collection[Path]) -> bool:
