@@ -32,7 +32,7 @@ TITLES = {
     "lr": "Learning rate",
     "learning_rate": "Learning rate",
     "grad_norm": "Gradient norm",
-    "clips_per_s": "Clips per second",
+    "clips_per_s": "Samples per second",
     "data_wait_fraction": "Share of time waiting for data",
     "num_unreadable": "Unreadable clips",
     "train_top1": "Training top-1",

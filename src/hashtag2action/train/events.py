@@ -173,7 +173,7 @@ class ShowProgress:
         per_step = (time.monotonic() - self.begun) / (num_steps - self.first_step)
         left = round(per_step * (self.total_steps - num_steps))
         return (
-            f"loss {line['loss']:.4f}, {line['clips_per_s']:.1f} clips/s, "
+            f"loss {line['loss']:.4f}, {line['clips_per_s']:.1f} samples/s, "
             f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left, "
             f"{line['data_wait_fraction']:.0%} waiting for data"
         )
