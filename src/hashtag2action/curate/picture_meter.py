@@ -235,7 +235,7 @@ def _look_columns(looks: Sequence[_Look]) -> dict[str, Any]:
     def middle(value: Callable[[_Look], float], among: Sequence[_Look]) -> float:
         return float(np.median([value(look) for look in among]))
 
-    # The middle one of all, and of two in the middle the one with bars: they are seldom imagined.
+    # Of two in the middle the one with bars: they are seldom imagined.
     crops = sorted((look.crop for look in best), key=lambda crop: crop.inner_fraction)
     left, top, right, bottom = crops[(len(crops) - 1) // 2]
     return {

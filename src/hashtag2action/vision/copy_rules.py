@@ -229,14 +229,11 @@ class CopyRules(Config):
         nothing covers, and his shadow those around.
         """
         found = laid.agreement
+        is_sure = found.clear_movement >= self.min_sure_clear_movement
         moves_alike = (
             found.clear_levels >= self.min_clear_levels
             and found.clear_movement >= self.min_clear_movement
-            and found.unexplained <= self.max_unexplained
-        ) or (
-            found.clear_levels >= self.min_clear_levels
-            and found.clear_movement >= self.min_sure_clear_movement
-            and found.unexplained <= self.max_doubtful
+            and found.unexplained <= (self.max_doubtful if is_sure else self.max_unexplained)
         )
         may_hide = (
             found.unexplained <= _LITTLE

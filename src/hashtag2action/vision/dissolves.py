@@ -121,11 +121,11 @@ def dissolve_scores(
         starts = first + np.flatnonzero((change >= limits.min_change) & (away <= most))
         line = _line(tiny, starts, half)
         is_even = (line.error <= max_error) & (line.unevenness <= _MAX_UNEVENNESS)
-        starts = starts[is_even]
+        starts, line = starts[is_even], _Line(*(part[is_even] for part in line))
         if not len(starts):
             continue
         # The dear ones, about edges, are left for the few windows in which all else fits.
-        mix = mix_measures(tiny, contrasts, starts, half)
+        mix = mix_measures(tiny, contrasts, starts, half, line)
         doubt = mix.error + limits.likeness_weight * np.maximum(mix.likeness, 0)
         dips = (mix.log_odds >= limits.min_log_odds) & (mix.error <= _MAX_ERROR)
         is_found = ((doubt <= limits.max_doubt) | dips) & (mix.unevenness <= _MAX_UNEVENNESS)
@@ -135,7 +135,11 @@ def dissolve_scores(
 
 
 def mix_measures(
-    tiny: np.ndarray, contrasts: np.ndarray, starts: np.ndarray, half: int
+    tiny: np.ndarray,
+    contrasts: np.ndarray,
+    starts: np.ndarray,
+    half: int,
+    line: "_Line | None" = None,
 ) -> MixMeasures:
     """Measure windows of 2 * half + 1 frames; each array is float32 (M,).
 
@@ -144,8 +148,9 @@ def mix_measures(
         contrasts: float32 (N,), standard deviation of luma.
         starts: int (M,), the first frame of each window.
         half: Frames from the center to either end.
+        line: What is measured of these windows already.
     """
-    line = _line(tiny, starts, half)
+    line = line or _line(tiny, starts, half)
     edges = np.zeros(len(tiny), np.float32)
     for place in _dip_places(half):
         edges[starts + place] = _edge_strength(tiny[starts + place])
