@@ -9,12 +9,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import av
 import cv2
 import pyarrow as pa
 
 from benchmarks.curation_scenes import Row, Truth, render_world, wrong_dissolves
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, real_data
+from benchmarks.plain_decode import decode_cpu_s
 from hashtag2action.curate.analyze_videos import AnalyzeVideos
 from hashtag2action.curate.score import score_cuts
 from hashtag2action.vision.scene_detectors import (
@@ -46,9 +46,7 @@ def detector_figures(shared: Path, out: Path) -> list[Figure]:
         shared: Folder with `data/shorts`.
         out: Gets the rendered posts.
     """
-    folder = shared / "data" / "shorts"
-    if not folder.is_dir():
-        raise SystemExit(f"{folder} is not there: give --shared")
+    folder = real_data(shared, "shorts")
     cv2.setNumThreads(1)
     truth: Truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     names = [name for name in sorted(truth) if truth[name].get("readable", True)][::_EVERY]
@@ -57,7 +55,7 @@ def detector_figures(shared: Path, out: Path) -> list[Figure]:
     films = films[:_NUM_POSTS]
     figures = []
     for name, detector in DETECTORS.items():
-        plain_s = _plain_s([*shorts, *films])
+        plain_s = decode_cpu_s([*shorts, *films])
         begun_s = time.process_time()
         found, rendered = _found(detector, shorts), _found(detector, films)
         cost = (time.process_time() - begun_s) / plain_s
@@ -93,13 +91,3 @@ def _judged(
         Figure(f"{name}: cuts of the world, F1", f"{world_cuts['f1'] or 0.0:.3f}", "shown", True),
         Figure(f"{name}: dissolves, recall", told, bars[1], not is_default or recall >= 0.8),
     ]
-
-
-def _plain_s(paths: Sequence[Path]) -> float:
-    begun_s = time.process_time()
-    for path in paths:
-        with av.open(str(path)) as container:
-            container.streams.video[0].codec_context.thread_count = 1
-            for _ in container.decode(video=0):
-                pass
-    return time.process_time() - begun_s

@@ -17,7 +17,7 @@ import av
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, real_data
 from hashtag2action.curate.analyze_videos import AnalyzeVideos
 from hashtag2action.sources.studio.film import post_frames
 from hashtag2action.sources.studio.platform import Studio, plan_studio
@@ -120,9 +120,7 @@ def formats_figures(shared: Path, out: Path) -> list[Figure]:
         out: Gets the films.
     """
     os.environ.setdefault("SVT_LOG", "1")  # else the encoder of AV1 tells everything
-    odd = shared / "data" / "odd"
-    if not odd.is_dir():
-        raise SystemExit(f"{odd} is not there: give --shared")
+    odd = real_data(shared, "odd")
     groups: dict[str, list[_Film]] = {}
     plans = _plans()
     frames = {plan.id: list(post_frames(plan, _SIZE)) for plan in plans}

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from benchmarks.figures import Figure
 from benchmarks.graphics import FRAME_RATE, photograph, screen_recording, slideshow
+from benchmarks.plain_decode import decode_cpu_s
 from hashtag2action.curate.analyze_videos import AnalyzeVideos
 from hashtag2action.curate.meters import ChangeMeter, FingerprintMeter, LightMeter
 from hashtag2action.curate.picture_meter import PictureMeter
@@ -270,12 +271,7 @@ def _joined(data: Path, size: tuple[int, int], num_frames: int) -> Iterator[np.n
 
 def _plain_s(path: Path) -> float:
     time.sleep(_CALM_S)
-    start_s = time.process_time()
-    with av.open(str(path)) as container:
-        container.streams.video[0].codec_context.thread_count = 1
-        for _ in container.decode(video=0):
-            pass
-    return time.process_time() - start_s
+    return decode_cpu_s([path])
 
 
 def _walk_s(path: Path, *, is_with_pictures: bool = False) -> float:

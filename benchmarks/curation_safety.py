@@ -13,7 +13,8 @@ import cv2
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, real_data
+from benchmarks.plain_decode import decode_cpu_s
 from hashtag2action.curate.analyze_videos import AnalyzeVideos
 from hashtag2action.curate.select_clips import SelectClips
 from hashtag2action.vision.safety import OpenNsfw
@@ -29,15 +30,14 @@ def safety_figures(shared: Path, out: Path) -> list[Figure]:
         shared: Folder with `data/shorts` and `data/ucf101_3`.
         out: Not written to.
     """
-    data = shared / "data"
     figures = []
     for name, every in _EVERY.items():
-        if not (data / name).is_dir():
-            raise SystemExit(f"{data / name} is not there: give --shared")
-        figures.append(_false_alarms(name, sorted((data / name).rglob("*.mp4"))[::every]))
-    truth = json.loads((data / "shorts" / "truth.json").read_text(encoding="utf-8"))
+        videos = sorted(real_data(shared, name).rglob("*.mp4"))
+        figures.append(_false_alarms(name, videos[::every]))
+    shorts = real_data(shared, "shorts")
+    truth = json.loads((shorts / "truth.json").read_text(encoding="utf-8"))
     names = [name for name in sorted(truth) if truth[name].get("readable", True)][::10]
-    return [*figures, *_cost([data / "shorts" / "videos" / f"{name}.mp4" for name in names])]
+    return [*figures, *_cost([shorts / "videos" / f"{name}.mp4" for name in names])]
 
 
 def _false_alarms(name: str, paths: list[Path]) -> Figure:
@@ -59,7 +59,7 @@ def _false_alarms(name: str, paths: list[Path]) -> Figure:
 def _cost(paths: list[Path]) -> list[Figure]:
     """Compare the analysis with and without it, and with a plain decode, by CPU time."""
     cv2.setNumThreads(1)
-    plain_s = _plain_s(paths)
+    plain_s = decode_cpu_s(paths)
     seconds = {}
     for name, safety in (("without", None), ("with", OpenNsfw())):
         stage = AnalyzeVideos(persons=None, safety=safety).open(Path("unused"))
@@ -83,13 +83,3 @@ def _cost(paths: list[Path]) -> list[Figure]:
         Figure("safety: a picture, CPU ms", f"{one_ms:.0f}", "shown", True),
         Figure("safety: plain decodes it adds to an analysis", f"{more:.2f}", "shown", True),
     ]
-
-
-def _plain_s(paths: list[Path]) -> float:
-    begun_s = time.process_time()
-    for path in paths:
-        with av.open(str(path)) as container:
-            container.streams.video[0].codec_context.thread_count = 1
-            for _ in container.decode(video=0):
-                pass
-    return time.process_time() - begun_s

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, real_data
 from hashtag2action.curate.analyze_videos import AnalyzeVideos
 from hashtag2action.curate.score import score_cuts
 from hashtag2action.sources.studio.film import film
@@ -34,9 +34,7 @@ def scene_figures(shared: Path, out: Path) -> list[Figure]:
         shared: Folder with `data/shorts`.
         out: Gets the rendered posts.
     """
-    folder = shared / "data" / "shorts"
-    if not folder.is_dir():
-        raise SystemExit(f"{folder} is not there: give --shared")
+    folder = real_data(shared, "shorts")
     truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     rows = _analyze(folder / "videos" / f"{post_id}.mp4" for post_id in sorted(truth))
     cuts, _ = score_cuts(truth, rows)

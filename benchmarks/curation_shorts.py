@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, real_data
 from hashtag2action.config import load
 from hashtag2action.curate.pipeline import CurateConfig, curate
 from hashtag2action.curate.score import score
@@ -24,9 +24,7 @@ def shorts_figures(shared: Path, out: Path) -> list[Figure]:
         shared: Folder with `data/shorts`.
         out: Gets the runs.
     """
-    folder = shared / "data" / "shorts"
-    if not folder.is_dir():
-        raise SystemExit(f"{folder} is not there: give --shared")
+    folder = real_data(shared, "shorts")
     shutil.rmtree(out, ignore_errors=True)
     said = [
         f"source.posts={folder / 'posts.jsonl'}",

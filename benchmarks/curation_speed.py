@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import speed_footage
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, real_data
 from hashtag2action.curate.score import score_cuts, score_persons
 
 _ROUNDS = 4
@@ -33,8 +33,7 @@ def speed_figures(shared: Path, out: Path) -> list[Figure]:
         shared: Folder with `data/shorts`.
         out: Gets the footage.
     """
-    if not (shared / "data" / "shorts").is_dir():
-        raise SystemExit(f"{shared / 'data' / 'shorts'} is not there: give --shared")
+    real_data(shared, "shorts")
     out.mkdir(parents=True, exist_ok=True)
     figures: list[Figure] = []
     for name in speed_footage.SIZES:

@@ -55,6 +55,18 @@ def run(
     return show(measure(given.out / key_of_code(files), parts_of(given.shared), given.only))
 
 
+def real_data(shared: Path, name: str) -> Path:
+    """Return a folder of real data.
+
+    Raises:
+        SystemExit: It is not there.
+    """
+    folder = shared / "data" / name
+    if not folder.is_dir():
+        raise SystemExit(f"{folder} is not there: give --shared")
+    return folder
+
+
 def key_of_code(files: Sequence[Path]) -> str:
     """Return a key of the files that are measured."""
     return key_of("benchmark", [file.read_text(encoding="utf-8") for file in sorted(files)])

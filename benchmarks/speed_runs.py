@@ -19,6 +19,7 @@ import pyarrow as pa
 from av.codec.context import ThreadType
 from threadpoolctl import threadpool_limits
 
+from benchmarks.plain_decode import decode_all
 from hashtag2action.curate.analyze_videos import AnalyzeVideos
 from hashtag2action.curate.select_clips import SelectClips
 from hashtag2action.engines.base import Limits
@@ -58,13 +59,7 @@ def plain_decode(files: list[Path]) -> Work:
     """Every picture by PyAV with default flags, one thread, and nothing else."""
 
     def work() -> list[Row]:
-        for file in files:
-            with av.open(str(file)) as container:
-                decoder = container.streams.video[0].codec_context
-                decoder.thread_type = ThreadType.NONE
-                decoder.thread_count = 1
-                for _ in container.decode(video=0):
-                    pass
+        decode_all(files)
         return []
 
     return work
