@@ -37,7 +37,7 @@ def test_run_folder_holds_all_a_report_needs(settings: Settings, tmp_path: Path)
     assert json.loads((tmp_path / "environment.json").read_text())["packages"]["torch"]
     assert ("decode", 8, 8) in told
     assert told[-1][:3] == ("pretrain", 6, 6)
-    assert re.search(r"loss .*clips/s, 0:00:00 left, \d+% waiting for data", told[-1][3])
+    assert re.search(r"loss .*samples/s, 0:00:00 left, \d+% waiting for data", told[-1][3])
 
 
 def test_interrupted_run_ends_as_the_uninterrupted_one(settings: Settings, tmp_path: Path) -> None:
