@@ -7,16 +7,16 @@ answers alone (`research_windows`), so a search over the same folder gives the s
 from collections.abc import Iterable, Iterator
 from datetime import UTC
 from pathlib import Path
-from types import TracebackType
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
 import httpx
 from pydantic import Field
 
 from hashtag2action.config import Config, key_of
-from hashtag2action.sources.cell_pages import CellPages, cell_key
+from hashtag2action.sources.cell_pages import cell_key
 from hashtag2action.sources.page_store import PageStore
 from hashtag2action.sources.paid_client import Clock, PaidClient, SystemClock
+from hashtag2action.sources.paid_search import PaidSearch
 from hashtag2action.sources.post_rows import RESEARCH_API_COLUMNS, RowReader
 from hashtag2action.sources.query import Page, QueryCell
 from hashtag2action.sources.research_query import MAX_COUNT, VideoLength, tagged
@@ -73,7 +73,7 @@ class ResearchApi(Config):
         return ResearchSearch(self, folder, clock or SystemClock())
 
 
-class ResearchSearch:
+class ResearchSearch(PaidSearch):
     """An open search of the Research API; see `PostSearch`."""
 
     platform = "tiktok"
@@ -85,9 +85,9 @@ class ResearchSearch:
         secret = secret_from(config.client_secret_variable)
         self._config = config
         self._folder = folder
-        self._store = PageStore(folder)
-        self._client = httpx.Client(base_url=config.base_url, timeout=config.timeout_s)
-        transport = ResearchTransport(self._client, key, secret, clock, config.salt)
+        client = httpx.Client(base_url=config.base_url, timeout=config.timeout_s)
+        super().__init__(PageStore(folder), client, self._walk)
+        transport = ResearchTransport(client, key, secret, clock, config.salt)
         self._paid = PaidClient(transport, self._store, config.daily_requests, UTC, clock)
         self._reader = RowReader(
             platform=self.platform,
@@ -95,36 +95,10 @@ class ResearchSearch:
             columns=ANSWER_COLUMNS,
             hash_ids=config.hash_ids,
         )
-        self._pages = CellPages(self._walk)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection and give the folder free."""
-        self._client.close()
-        self._store.close()
 
     def requests_left(self) -> int:
         """Return how many requests today's quota still pays for."""
         return self._paid.units_left()
-
-    def next_page(self, cell: QueryCell) -> Page:
-        """Return the next page of a cell, from disk or from the platform.
-
-        Raises:
-            QuotaExhaustedError: The page is not on disk and today's quota is used up.
-            SourceError: The platform refuses, or cannot be reached.
-        """
-        return self._pages.next_page(cell)
 
     def recheck(self, post_ids: Iterable[str]) -> list[str]:
         """Look posts up again that were not seen for `recheck_days`, and withdraw those gone.

@@ -13,17 +13,17 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 import httpx
 from pydantic import Field
 
 from hashtag2action.config import Config, key_of
-from hashtag2action.sources.cell_pages import CellPages, cell_key
+from hashtag2action.sources.cell_pages import cell_key
 from hashtag2action.sources.page_store import Answer, PageStore
 from hashtag2action.sources.paid_client import Clock, PaidClient, SystemClock
+from hashtag2action.sources.paid_search import PaidSearch
 from hashtag2action.sources.post_rows import RowReader
 from hashtag2action.sources.query import Page, QueryCell
 from hashtag2action.sources.research_transport import secret_from
@@ -85,7 +85,7 @@ class YouTube(Config):
         return YouTubeSearch(self, folder, clock or SystemClock())
 
 
-class YouTubeSearch:
+class YouTubeSearch(PaidSearch):
     """An open search of the Data API; see `PostSearch`."""
 
     platform = "youtube"
@@ -94,41 +94,15 @@ class YouTubeSearch:
     def __init__(self, config: YouTube, folder: Path, clock: Clock) -> None:
         key = secret_from(config.api_key_variable)
         self._config = config
-        self._store = PageStore(folder)
-        self._client = httpx.Client(base_url=config.base_url, timeout=config.timeout_s)
-        transport = YouTubeTransport(self._client, key, config.salt)
+        client = httpx.Client(base_url=config.base_url, timeout=config.timeout_s)
+        super().__init__(PageStore(folder), client, self._walk)
+        transport = YouTubeTransport(client, key, config.salt)
         self._paid = PaidClient(transport, self._store, config.daily_units, PACIFIC, clock)
         self._reader = RowReader(self.platform, config.salt, _COLUMNS, config.hash_ids)
-        self._pages = CellPages(self._walk)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection and give the folder free."""
-        self._client.close()
-        self._store.close()
 
     def requests_left(self) -> int:
         """Return how many pages, each a search and its details, today's quota still pays for."""
         return self._paid.units_left() // (SEARCH_UNITS + DETAILS_UNITS)
-
-    def next_page(self, cell: QueryCell) -> Page:
-        """Return the next page of a cell, from disk or from the platform.
-
-        Raises:
-            QuotaExhaustedError: The page is not on disk and today's quota is used up.
-            SourceError: The platform refuses, or cannot be reached.
-        """
-        return self._pages.next_page(cell)
 
     def _walk(self, cell: QueryCell) -> Iterator[Page]:
         config = self._config
