@@ -11,7 +11,7 @@ from functools import partial
 
 import torch
 
-from benchmarks.step import Sides, train
+from benchmarks.step import Sides, gradients, train
 from benchmarks.weights_memory import OwnMemory
 
 
@@ -30,7 +30,7 @@ def main() -> None:
             partial(plain.loss, sides.pixels, sides.hidden, sides.not_decoded),
         ),
     }
-    with OwnMemory() as memory:
+    with gradients(precision, sides.ours), OwnMemory() as memory:
         for _ in range(3):
             steps[side]()
     print(json.dumps({"step_bytes": memory.growth}))

@@ -1,3 +1,4 @@
+import copy
 from typing import Literal
 
 import pytest
@@ -9,6 +10,8 @@ from benchmarks.training_exactness import (
 )
 
 from hashtag2action.evaluate.recognizer import Network
+from hashtag2action.models.linear import Linear
+from hashtag2action.models.linear_bf16 import bf16_gradients
 from hashtag2action.train.optim import Optimization, layer_of, make_optimizer, set_lr
 
 TINY = Network(variant="vit_tiny", num_frames=4, size_px=16, patch_size=8)
@@ -64,3 +67,47 @@ def test_epochs_become_steps_whatever_the_size_of_the_set() -> None:
     settings = Optimization(epochs=3, warmup_epochs=1, clips_per_step=8)
     assert settings.schedule(10).total_steps == 4
     assert settings.schedule(4).total_steps == 2
+
+
+def gradient(leaf: torch.Tensor) -> torch.Tensor:
+    assert leaf.grad is not None
+    return leaf.grad
+
+
+def test_gradients_in_bfloat16_change_weights_as_the_same_numbers_in_float32():
+    generator = torch.Generator().manual_seed(0)
+    wide = torch.nn.Sequential(torch.nn.Linear(30, 20), torch.nn.LayerNorm(20))
+    narrow = copy.deepcopy(wide)
+    settings = Optimization(weight_decay=0.1)
+    optimizers = [make_optimizer(model, settings, depth=1) for model in (wide, narrow)]
+    with bf16_gradients(narrow):
+        for _ in range(3):
+            for one, other in zip(wide.parameters(), narrow.parameters(), strict=True):
+                drawn = torch.randn(one.shape, generator=generator).bfloat16()
+                one.grad, other.grad = drawn.float(), drawn.to(other.grad_dtype)
+            for optimizer in optimizers:
+                set_lr(optimizer, 0.01)
+                optimizer.step()
+            assert narrow[0].weight.grad is None
+    for one, other in zip(wide.parameters(), narrow.parameters(), strict=True):
+        assert torch.equal(one, other)
+    states = [optimizer.state_dict()["state"] for optimizer in optimizers]
+    for place, values in states[0].items():
+        for name, value in values.items():
+            assert torch.equal(value, states[1][place][name])
+
+
+def test_the_new_weights_copy_is_left_for_the_next_pass():
+    generator = torch.Generator().manual_seed(0)
+    layer = Linear(6, 4, bias=False)
+    optimizer = make_optimizer(layer, Optimization(), depth=1)
+    tokens = torch.randn(3, 6, generator=generator)
+    with bf16_gradients(layer), torch.autocast("cpu", dtype=torch.bfloat16):
+        layer(tokens).sum().backward()
+        place = gradient(layer.weight).data_ptr()
+        set_lr(optimizer, 0.1)
+        optimizer.step()
+        out = layer(tokens)
+        assert torch.equal(out, tokens.bfloat16() @ layer.weight.bfloat16().T)
+        out.sum().backward()
+        assert gradient(layer.weight).data_ptr() == place

@@ -14,11 +14,15 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from hashtag2action.models.linear_bf16 import has_bf16_gradient, linear_bf16
+
 
 def linear(
     tokens: Float[Tensor, "*b i"], weight: Float[Tensor, "o i"], bias: Float[Tensor, " o"] | None
 ) -> Float[Tensor, "*b o"]:
     """Compute tokens weight^T + bias: the only place where linear layers are computed."""
+    if has_bf16_gradient(weight):
+        return linear_bf16(tokens, weight, bias)
     if not _by_onednn(tokens, weight):
         return F.linear(tokens, weight, bias)
     return _OnednnLinear.apply(tokens, weight, bias)  # pyright: ignore[reportReturnType]

@@ -96,6 +96,7 @@ def _step(
 ) -> StepRecord:
     begun, waited = time.perf_counter(), 0.0
     step, device, passes, counts = 0, recipe.compute.device, [], []
+    is_whole = recipe.num_passes == model.world.size == 1
     for number in range(recipe.num_passes):
         asked = time.perf_counter()
         batch = next(batches)
@@ -108,18 +109,18 @@ def _step(
         with model.one_of_several(is_last=number == recipe.num_passes - 1):
             with recipe.compute.autocast():
                 outcome = objective(model.forward, on_device)
-            outcome.loss.backward()
+            # If this is all of the step, the mean is known here and its gradients stay as they are.
+            (outcome.loss / outcome.num_losses if is_whole else outcome.loss).backward()
         sums = {name: value.detach() for name, value in outcome.sums.items()}
         passes.append(PassRecord(outcome.loss.detach(), sums, batch.clip_ids, batch.num_unreadable))
         counts.append(outcome.num_losses)
     if model.world.size == 1 and not any(one.clip_ids for one in passes):
         raise VideoError(f"step {step}: none of its clips can be read")
-    # Losses are sums until here, so that the mean is over all passes and processes alike;
+    # Else losses are sums until here, so that the mean is over all passes and processes alike;
     # processes have averaged their gradients already.
     count = model.world.sum(torch.stack(counts).sum())
-    limit = recipe.max_grad_norm or float("inf")
-    parameters = model.network.parameters()
-    norm = scale_gradients(parameters, model.world.size / count, limit)
+    factor = None if is_whole else model.world.size / count
+    norm = scale_gradients(model.network.parameters(), factor, recipe.max_grad_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return StepRecord(step, lr, passes, count, norm, time.perf_counter() - begun, waited)

@@ -4,6 +4,7 @@
 here it is spread over processes in place, and its parameters keep their names.
 """
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -169,23 +170,37 @@ def compile_blocks(network: nn.Module) -> None:
         block.compile()
 
 
-def scale_gradients(parameters: Iterable[nn.Parameter], factor: Tensor, limit: float) -> Tensor:
+def scale_gradients(
+    parameters: Iterable[nn.Parameter], factor: Tensor | None, limit: float | None
+) -> Tensor:
     """Multiply gradients by a factor, and shorten them if they are longer than a limit after it.
 
     Args:
         parameters: Whole or sharded.
-        factor: A scalar on their device.
-        limit: Longest norm of all gradients together; infinite leaves them.
+        factor: A scalar on their device; None is 1.
+        limit: Longest norm of all gradients together; None leaves them.
 
     Returns:
         Norm of all gradients after the factor, before they were shortened.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = whole(nn.utils.get_total_norm(gradients)) * factor
-    shorter = (limit / (norm + 1e-6)).clamp(max=1.0)
-    shards = [_local(gradient) for gradient in gradients]
-    torch._foreach_mul_(shards, factor * shorter)  # pyright: ignore[reportPrivateImportUsage]
+    norm = _norm(gradients)
+    norm = norm if factor is None else norm * factor
+    scales = [] if factor is None else [factor]
+    if limit is not None:
+        scales.append((limit / (norm + 1e-6)).clamp(max=1.0))
+    if scales:
+        shards = [_local(gradient) for gradient in gradients]
+        torch._foreach_mul_(shards, math.prod(scales))  # pyright: ignore[reportPrivateImportUsage]
     return norm
+
+
+def _norm(gradients: list[Tensor]) -> Tensor:
+    if not any(gradient.dtype is torch.bfloat16 for gradient in gradients):
+        return whole(nn.utils.get_total_norm(gradients))
+    # Some are in bfloat16 (`models.linear_bf16`), their norms must not be.
+    norms = [torch.linalg.vector_norm(one, dtype=torch.float32) for one in gradients]
+    return torch.linalg.vector_norm(torch.stack(norms))
 
 
 def whole(tensor: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from hashtag2action.data.loader import Batch, iterate
 from hashtag2action.errors import ConfigError
 from hashtag2action.evaluate.recognizer import Card, Network
 from hashtag2action.logs import MetricWriter, begin_run, finished_result, read_metrics
+from hashtag2action.models.linear_bf16 import bf16_gradients
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.variants import variant
 from hashtag2action.models.weights import save_tensors
@@ -139,7 +141,10 @@ def run(
         label = type(config).__name__.lower()
         events.append(ShowProgress(on_progress, label, first_step, schedule.total_steps, logged))
     steps = iterate(data.batches, first_step, schedule.total_steps, runtime.num_workers, passes)
-    fit(spread, task.objective, steps, state, recipe, ledger, events)
+    is_whole = world.size == len(passes) == 1 and not runtime.compile
+    is_cpu_bf16 = (runtime.device, runtime.precision) == ("cpu", "bf16")
+    with bf16_gradients(model) if is_whole and is_cpu_bf16 else nullcontext():
+        fit(spread, task.objective, steps, state, recipe, ledger, events)
     logged.close()
     grid = task.trained_grid or config.network.grid
     card = Card(config.network, task.class_names, data.batches.sampling, grid)

@@ -1,0 +1,105 @@
+"""Linear layers in bfloat16 on a CPU whose gradients take the place of the weights' copies.
+
+Under autocast a product's weight is a copy in bfloat16, and its gradient is made in bfloat16, then
+copied to float32. On a CPU memory is what that costs: for ViT-B it is 376 MB of gradients, fresh
+from the system at every step. Here the gradient stays as the product made it, which are the same
+numbers, and is written over the copy, which nothing reads any more. The optimizer in turn may write
+the weight's next copy over the gradient.
+
+It is for steps of one pass: over several passes gradients would add up in bfloat16.
+"""
+
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import BFloat16, Float
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+from torch.utils.weak import WeakTensorKeyDictionary
+
+_next_copies: MutableMapping[Tensor, tuple[Tensor, int]] = WeakTensorKeyDictionary()
+"""Copies for the next forward pass by their weights, each with the weight's version."""
+
+
+@contextmanager
+def bf16_gradients(network: nn.Module) -> Iterator[None]:
+    """Have the weights of linear layers get their gradients in bfloat16.
+
+    The optimizer must take them (`train.optim.FusedAdamW` does). There are no gradients before.
+    """
+    weights = [module.weight for module in network.modules() if isinstance(module, nn.Linear)]
+    for weight in weights:
+        weight.grad_dtype = torch.bfloat16
+    try:
+        yield
+    finally:
+        for weight in weights:
+            _next_copies.pop(weight, None)
+            weight.grad = None
+            weight.grad_dtype = weight.dtype
+
+
+def leave_copy(weight: Tensor, copy: Tensor) -> None:
+    """Let the next forward pass take a weight's copy; whoever has it must not write to it.
+
+    It is taken once, and only if the weight was not written to since.
+    """
+    _next_copies[weight] = copy, weight._version
+
+
+def _copy_of(weight: Tensor) -> Tensor:
+    copy, version = _next_copies.pop(weight, (weight, -1))
+    if version == weight._version:
+        return copy
+    return weight.to(torch.bfloat16, memory_format=torch.contiguous_format)
+
+
+def has_bf16_gradient(weight: Tensor) -> bool:
+    """Whether a weight is used under autocast and gets its gradient in bfloat16."""
+    return (
+        # First of all: the compiler cannot look into what follows, and a graph would break here.
+        not torch.compiler.is_compiling()
+        and torch.is_autocast_enabled("cpu")
+        and torch.get_autocast_dtype("cpu") is torch.bfloat16
+        and torch.is_grad_enabled()
+        and weight.requires_grad
+        and weight.is_leaf
+        and weight.grad_dtype is torch.bfloat16
+    )
+
+
+def linear_bf16(
+    tokens: Float[Tensor, "*b i"], weight: Float[Tensor, "o i"], bias: Float[Tensor, " o"] | None
+) -> BFloat16[Tensor, "*b o"]:
+    """Compute tokens weight^T + bias; the weight's gradient takes the memory of its copy."""
+    return _Bf16Linear.apply(tokens, weight, bias)  # pyright: ignore[reportReturnType]
+
+
+class _Bf16Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, tokens: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        rows = tokens.reshape(-1, tokens.shape[-1]).to(torch.bfloat16)
+        # Not among the saved tensors, which must not be written to.
+        ctx.copy = _copy_of(weight)
+        ctx.save_for_backward(rows, weight)
+        ctx.shape, ctx.dtype = tokens.shape, tokens.dtype
+        out = F.linear(rows, ctx.copy, None if bias is None else bias.to(torch.bfloat16))
+        return out.view(*tokens.shape[:-1], len(weight))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        rows, weight = ctx.saved_tensors
+        # A graph that is kept may be gone through again, when the copy is a gradient already.
+        copy, ctx.copy = ctx.copy, None
+        copy = _copy_of(weight) if copy is None else copy
+        above = gradient.reshape(-1, gradient.shape[-1])
+        of_tokens = of_bias = None
+        if ctx.needs_input_grad[0]:
+            of_tokens = (above @ copy).view(ctx.shape).to(ctx.dtype)
+        if ctx.needs_input_grad[2]:
+            of_bias = above.sum(0)
+        return of_tokens, torch.mm(above.t(), rows, out=copy), of_bias
