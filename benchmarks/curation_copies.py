@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits
 
 from benchmarks.copies_films import CHANGES, Film, changed, originals
 from benchmarks.figures import Figure
@@ -38,6 +39,7 @@ _WORKERS = 2
 _FILMS_PER_JOB = 8
 
 
+@threadpool_limits.wrap(1)  # Small products cost more on many threads, most beside other work.
 def measure_grid(folder: Path) -> list[Figure]:
     """Measure recall and precision for each change, and over all of them together."""
     films, known, made = grid(SEED, NUM_ORIGINALS, folder)
@@ -89,7 +91,7 @@ def measure_grid(folder: Path) -> list[Figure]:
 
 def grid(seed: int, num: int, folder: Path) -> tuple[list[Film], pa.Table, dict[str, pa.Table]]:
     """Render originals and their likes, change the originals, and measure all of them."""
-    with ProcessPoolExecutor(_WORKERS, get_context("spawn")) as pool:
+    with _pool() as pool:
         render = partial(originals, seed, folder=folder / "originals")
         films = [film for family in pool.map(render, range(num)) for film in family]
         base = [film for film in films if film.name.startswith("original")]
@@ -99,6 +101,11 @@ def grid(seed: int, num: int, folder: Path) -> tuple[list[Film], pa.Table, dict[
             change = partial(changed, how=how, seed=seed, folder=folder / how)
             made[how] = analyzed(list(pool.map(change, base)), 2, folder / f"{how}.parquet", pool)
     return films, known, made
+
+
+def _pool() -> ProcessPoolExecutor:
+    context = get_context("spawn")
+    return ProcessPoolExecutor(_WORKERS, context, initializer=threadpool_limits, initargs=(1,))
 
 
 def analyzed(films: list[Film], created: int, path: Path, pool: Executor) -> pa.Table:
@@ -184,6 +191,7 @@ def _print(row: dict[str, Any]) -> Fingerprint:
 def measure_overlap(shared: Path) -> Callable[[Path], list[Figure]]:
     """Return the measure of changed benchmark clips among clips of something else."""
 
+    @threadpool_limits.wrap(1)
     def measure(folder: Path) -> list[Figure]:
         bench = shared / "data" / "ucf101_3"
         if not bench.exists():
@@ -192,7 +200,7 @@ def measure_overlap(shared: Path) -> Callable[[Path], list[Figure]]:
         every = sorted(bench.rglob("*.mp4"))
         files = every[::4]
         reference = Reference(name="ucf101", folder=bench)
-        with ProcessPoolExecutor(_WORKERS, get_context("spawn")) as pool:
+        with _pool() as pool:
             films = list(pool.map(partial(_changed, folder=folder / "changed"), enumerate(files)))
             render = partial(originals, SEED, folder=folder.parent / "copies" / "originals")
             strangers = [film for family in pool.map(render, range(_STRANGERS)) for film in family]
