@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hashtag2action.errors import ConfigError
+from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.evaluate.recognizer import read_card
 from hashtag2action.logs import read_metrics
 from hashtag2action.models.weights import load_safetensors
@@ -60,6 +60,30 @@ def test_interrupted_run_ends_as_the_uninterrupted_one(settings: Settings, tmp_p
     assert cut == whole
     weights = [load_safetensors(tmp_path / n / "weights.safetensors")[0] for n in ("whole", "cut")]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_it_goes_on_from_given_weights(settings: Settings, tmp_path: Path) -> None:
+    values = settings(masking=MASKING)
+    pretrain(Pretrain(**values), tmp_path / "first")
+    init = tmp_path / "first" / "weights.safetensors"
+    values["optimization"] |= {"epochs": 0.5, "warmup_epochs": 0, "base_lr": 1e-9}
+    pretrain(Pretrain(**values, init=init), tmp_path / "second")
+    before, after = load_safetensors(init)[0], _weights(tmp_path / "second")
+    assert all(torch.allclose(after[name], before[name], atol=1e-6) for name in before)
+
+
+def test_it_does_not_go_on_from_weights_of_another_size(settings: Settings, tmp_path: Path) -> None:
+    values = settings(masking=MASKING)
+    values["optimization"] |= {"epochs": 0.5, "warmup_epochs": 0}
+    pretrain(Pretrain(**values), tmp_path / "first")
+    values["network"] |= {"decoder_depth": 1}
+    init = tmp_path / "first" / "weights.safetensors"
+    with pytest.raises(CheckpointError, match=r"unexpected: decoder\.blocks\.1"):
+        pretrain(Pretrain(**values, init=init), tmp_path / "second")
+
+
+def _weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_safetensors(run / "weights.safetensors")[0]
 
 
 def test_workers_do_not_change_the_result(settings: Settings, tmp_path: Path) -> None:

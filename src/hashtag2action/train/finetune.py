@@ -1,7 +1,5 @@
 """Fine-tuning: the recipe and the set-up, nothing else."""
 
-import hashlib
-import json
 import logging
 import time
 from pathlib import Path
@@ -13,11 +11,12 @@ from pydantic import Field
 from hashtag2action.data.frames import OnProgress
 from hashtag2action.data.mixing import Mixing
 from hashtag2action.data.transforms import Augmentation, RandomResizedCrop
-from hashtag2action.errors import CheckpointError, ConfigError
+from hashtag2action.errors import CheckpointError
 from hashtag2action.evaluate.recognizer import read_card
 from hashtag2action.manifest import write_json
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.weights import load_pretrained_encoder
+from hashtag2action.train.initial import hold_to_init
 from hashtag2action.train.input import TrainingData, open_data
 from hashtag2action.train.objective import Classification, KeptTokens
 from hashtag2action.train.optim import Optimization
@@ -106,7 +105,7 @@ def _finetune(
     begun = time.perf_counter()
     finished = enter(out, config, world)
     if world.is_first:
-        _hold_to_init(out, config.init)
+        hold_to_init(out, config.init)
     if finished is not None:
         return finished
     config.runtime.start()
@@ -140,23 +139,6 @@ def _finetune(
         write_json(out / "result.json", result)
     world.wait()
     return result
-
-
-def _hold_to_init(out: Path, init: Path | None) -> None:
-    """Remember the bytes a run begins with, and refuse to go on from others under their name."""
-    if init is None:
-        return
-    if not init.is_file():
-        raise CheckpointError(f"{init}: no such file; init is a weights.safetensors, or null")
-    with init.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    path = out / "init.json"
-    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["sha256"] != digest:
-        raise ConfigError(
-            f"{out}: begun from other weights, which {init.name} has replaced since. "
-            "Use another --out folder, or remove this one"
-        )
-    write_json(path, {"file": init.name, "sha256": digest})
 
 
 def _trained_grid(config: Finetune) -> Grid:

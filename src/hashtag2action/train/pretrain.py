@@ -11,6 +11,8 @@ from hashtag2action.data.frames import OnProgress
 from hashtag2action.data.loader import Batch
 from hashtag2action.manifest import write_json
 from hashtag2action.models.videomae import VideoMAE
+from hashtag2action.models.weights import load_weights
+from hashtag2action.train.initial import hold_to_init
 from hashtag2action.train.input import open_data
 from hashtag2action.train.objective import MaskedReconstruction, Masking
 from hashtag2action.train.parallel import World, open_world
@@ -24,6 +26,9 @@ NUM_RECONSTRUCTIONS = 4
 class Pretrain(Training):
     """Pre-train a masked autoencoder on clips without labels."""
 
+    init: Path | None = None
+    """Weights in pre-training form to go on from, with a schedule of this run's own; null starts
+    from scratch."""
     masking: Masking = Masking()
     """What is hidden."""
 
@@ -43,7 +48,9 @@ def pretrain(config: Pretrain, out: Path, on_progress: OnProgress | None = None)
         What result.json holds.
 
     Raises:
-        ConfigError: The settings do not fit each other, or the folder has other ones.
+        ConfigError: The settings do not fit each other, or the folder has other ones, or began
+            with other weights.
+        CheckpointError: The weights to begin with are missing or do not fit.
         VideoError: A clip cannot be read.
         TrainingDivergedError: The loss is no number any more.
     """
@@ -56,11 +63,16 @@ def _pretrain(
 ) -> dict[str, Any]:
     begun = time.perf_counter()
     finished = enter(out, config, world)
+    if world.is_first:
+        hold_to_init(out, config.init)
     if finished is not None:
         return finished
     config.runtime.start()
     torch.manual_seed(config.seed)
-    model = config.network.build_pretraining().to(config.runtime.device)
+    model = config.network.build_pretraining()
+    if config.init is not None:
+        load_weights(model, config.init)
+    model.to(config.runtime.device)
     data = open_data(
         config.data, config.watch, config.network, config.optimization, config.seed, on_progress
     )
