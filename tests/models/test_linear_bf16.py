@@ -1,5 +1,6 @@
 import copy
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -88,3 +89,23 @@ def test_the_gradient_takes_the_memory_of_the_copy(generator):
         del left
         loss_of(layer, tokens).backward()
         assert gradient(layer.weight).data_ptr() == place
+
+
+@pytest.mark.parametrize("num_read", [None, 4])
+@pytest.mark.parametrize("num_tokens", [9, 420])
+def test_a_block_gives_the_numbers_of_autocast_whatever_of_it_is_read(
+    num_tokens: int, num_read: int | None, generator
+):
+    plain = Block(16, 2, 4.0)
+    ours = copy.deepcopy(plain)
+    tokens = torch.randn(2, num_tokens, 16, generator=generator)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        expected = plain(tokens, num_read)
+        expected.float().square().sum().backward()
+        with bf16_gradients(ours):
+            found = ours(tokens, num_read)
+            found.float().square().sum().backward()
+            gradients = {name: gradient(one) for name, one in ours.named_parameters()}
+    assert torch.equal(found, expected)
+    for name, parameter in plain.named_parameters():
+        assert torch.equal(gradients[name].float(), gradient(parameter)), name

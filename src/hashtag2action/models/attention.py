@@ -24,6 +24,11 @@ GFLOP/s of plain products, tiles, torch's fused kernel). bfloat16: 182, 75, 43 a
 109, 208, 99 at 944; 120, 198, 91 at 1,568. float32: 50, 63, 72 at 160; 53, 133, 83 at 944.
 """
 
+KEPT_SEQUENCE = 1_000
+"""Up to this many keys, attention in bfloat16 on a CPU keeps the powers of its scores for the
+backward pass. Chosen: the decoder's 944 tokens at 16 x 224 x 224 px are among them, where it saves
+2.5 % of a step of ViT-B for 80 MB; fine-tuning's 1,568 are not, where it would take a gigabyte."""
+
 TILE_SCORES = 1_250_000
 """Scores of a tile at most. Chosen by measurement: GFLOP/s forward and backward at 944 tokens
 with 128, 236, 472 and 944 queries a tile: 156, 182, 199, 208; at 1,568 tokens with 196, 392 and
@@ -39,19 +44,32 @@ def attend(
     if torch.compiler.is_compiling() or not is_ours:
         return F.scaled_dot_product_attention(query, key, value)
     num_queries, num_keys = query.shape[-2], key.shape[-2]
-    is_short = num_keys <= SHORT_SEQUENCE
     if is_bf16:
+        num_heads = query.shape[0] * query.shape[1]
+        (heads_at_once, rows), keeps_powers = steps_of(num_heads, num_queries, num_keys)
         return attention_bf16(
-            query,
-            key,
-            value,
-            heads_at_once=query.shape[0] * query.shape[1] if is_short else 1,
-            rows=num_queries if is_short else tile_rows(num_queries, num_keys),
-            keeps_powers=is_short,
+            query, key, value, heads_at_once=heads_at_once, rows=rows, keeps_powers=keeps_powers
         )
-    if not is_short:
+    if num_keys > SHORT_SEQUENCE:
         return tiled_attention(query, key, value, tile_rows(num_queries, num_keys))
     return F.scaled_dot_product_attention(query, key, value)
+
+
+def steps_of(num_heads: int, num_queries: int, num_keys: int) -> tuple[tuple[int, int], bool]:
+    """Return how attention in bfloat16 is best computed on a CPU.
+
+    Args:
+        num_heads: Heads of all clips.
+        num_queries: Queries of a head.
+        num_keys: Keys of a head.
+
+    Returns:
+        Heads whose scores are made by one product, and queries of a tile; whether the powers of
+        scores are kept for the backward pass.
+    """
+    if num_keys <= SHORT_SEQUENCE:
+        return (num_heads, num_queries), True
+    return (1, tile_rows(num_queries, num_keys)), num_keys <= KEPT_SEQUENCE
 
 
 def tile_rows(num_queries: int, num_keys: int) -> int:

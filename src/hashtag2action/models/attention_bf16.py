@@ -14,7 +14,9 @@ the row's part of the gradient as a product of output and its gradient.
 """
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import BFloat16
@@ -59,60 +61,99 @@ class _Attention(torch.autograd.Function):
         rows: int,
         keeps_powers: bool,
     ) -> Tensor:
-        batch, heads, num_queries, width = query.shape
         ctx.steps = heads_at_once, rows
-        # Powers of two are raised faster than powers of e.
-        queries = _packed(query).mul_(width**-0.5 * math.log2(math.e))
-        keys, values = _packed(key), _packed(value)
-        # Laid out as the projection that follows reads it: tokens first, then heads.
-        mixed = query.new_empty(batch, num_queries, heads, width)
-        parts = queries, keys, values
         keeps = keeps_powers and any(ctx.needs_input_grad)
-        ctx.is_shifted = False
-        sums, powers = _mix(parts, ctx.steps, mixed, keeps=keeps, is_shifted=False)
-        least, largest = torch.aminmax(sums) if sums.numel() else (SAFE_SUMS[0],) * 2
-        if not SAFE_SUMS[0] <= least <= largest <= SAFE_SUMS[1]:
-            ctx.is_shifted = True
-            sums, powers = _mix(parts, ctx.steps, mixed, keeps=keeps, is_shifted=True)
-        mixed = mixed.transpose(1, 2)
-        ctx.save_for_backward(*parts, mixed, sums, *powers)
-        return mixed
+        found = mix((query, key, value), ctx.steps, keeps=keeps)
+        ctx.is_shifted = found.is_shifted
+        ctx.save_for_backward(*found.kept)
+        return found.mixed
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, gradient: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
-        queries, keys, values, mixed, sums, *powers = ctx.saved_tensors
-        batch, heads, num_queries, width = mixed.shape
-        above = (gradient / sums.view(batch, heads, num_queries, 1)).to(gradient.dtype)
-        means = (above * mixed).sum(-1, keepdim=True, dtype=torch.float32).flatten(0, 1)
-        above = above.flatten(0, 1)
-        # Two columns more let the product subtract each row's mean, to the sixteenth bit.
-        high = means.to(gradient.dtype)
-        low = (means - high).to(gradient.dtype)
-        longer_above = torch.cat([above, -high, -low], -1)
-        longer_values = torch.cat([values, values.new_ones(*values.shape[:2], 2)], -1)
-        of_query, of_key, of_value = (torch.empty_like(part) for part in (queries, keys, values))
-        for number, (heads_here, tile) in enumerate(_tiles(queries, ctx.steps)):
-            some = queries[heads_here, tile]
-            if powers:
-                raised = powers[number]
-            else:
-                raised = _powers(some, keys[heads_here], is_shifted=ctx.is_shifted)
-            of_scores = torch.bmm(longer_above[heads_here, tile], longer_values[heads_here].mT)
-            of_scores.mul_(raised)
-            torch.bmm(of_scores, keys[heads_here], out=of_query[heads_here, tile])
-            if tile.start == 0:
-                torch.bmm(of_scores.mT, some, out=of_key[heads_here])
-                torch.bmm(raised.mT, above[heads_here, tile], out=of_value[heads_here])
-            else:
-                of_key[heads_here] += torch.bmm(of_scores.mT, some)
-                of_value[heads_here] += torch.bmm(raised.mT, above[heads_here, tile])
-        of_query.mul_(width**-0.5)
-        of_key.mul_(math.log(2))
-        shape = (batch, heads, -1, width)
-        return of_query.view(shape), of_key.view(shape), of_value.view(shape), None, None, None
+        of_parts = gradients(ctx.saved_tensors, ctx.steps, gradient, is_shifted=ctx.is_shifted)
+        return *of_parts, None, None, None
+
+
+class Mixed(NamedTuple):
+    """What attention gave, and what its gradients are made of."""
+
+    mixed: Tensor
+    """Output, (b, h, q, d), in memory tokens first, then heads."""
+    kept: list[Tensor]
+    is_shifted: bool
+
+
+def mix(parts: tuple[Tensor, Tensor, Tensor], steps: tuple[int, int], *, keeps: bool) -> Mixed:
+    """Attend, without a gradient.
+
+    Args:
+        parts: Queries, keys and values.
+        steps: Heads whose scores are made by one product, and queries of a tile.
+        keeps: Keep the powers for the gradients.
+    """
+    query, key, value = parts
+    batch, heads, num_queries, width = query.shape
+    # Powers of two are raised faster than powers of e.
+    queries = _packed(query).mul_(width**-0.5 * math.log2(math.e))
+    packed = queries, _packed(key), _packed(value)
+    # Laid out as the projection that follows reads it: tokens first, then heads.
+    mixed = query.new_empty(batch, num_queries, heads, width)
+    is_shifted = False
+    sums, powers = _mix(packed, steps, mixed, keeps=keeps, is_shifted=False)
+    least, largest = torch.aminmax(sums) if sums.numel() else (SAFE_SUMS[0],) * 2
+    if not SAFE_SUMS[0] <= least <= largest <= SAFE_SUMS[1]:
+        is_shifted = True
+        sums, powers = _mix(packed, steps, mixed, keeps=keeps, is_shifted=True)
+    mixed = mixed.transpose(1, 2)
+    return Mixed(mixed, [*packed, mixed, sums, *powers], is_shifted)
+
+
+def gradients(
+    kept: Sequence[Tensor], steps: tuple[int, int], gradient: Tensor, *, is_shifted: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of queries, keys and values, given the output's."""
+    queries, keys, values, mixed, sums, *powers = kept
+    batch, heads, num_queries, width = mixed.shape
+    above = (gradient / sums.view(batch, heads, num_queries, 1)).to(gradient.dtype)
+    means = (above * mixed).sum(-1, keepdim=True, dtype=torch.float32).flatten(0, 1)
+    above = above.flatten(0, 1)
+    # Two columns more let the product subtract each row's mean, to the sixteenth bit.
+    high = means.to(gradient.dtype)
+    low = (means - high).to(gradient.dtype)
+    longer_above = torch.cat([above, -high, -low], -1)
+    longer_values = torch.cat([values, values.new_ones(*values.shape[:2], 2)], -1)
+    of_query, of_key, of_value = (torch.empty_like(part) for part in (queries, keys, values))
+    # Cut beforehand, not in the loop: between products the interpreter runs cold.
+    cut, heads_of = partial(_cut, steps=steps), partial(_per_tile, steps=steps, rows=num_queries)
+    loop = zip(
+        cut(queries),
+        heads_of(keys),
+        cut(longer_above),
+        heads_of(longer_values.mT),
+        cut(above),
+        cut(of_query),
+        heads_of(of_key),
+        heads_of(of_value),
+        strict=True,
+    )
+    for number, tile in enumerate(loop):
+        some, here, more_above, more_values, some_above, to_query, to_key, to_value = tile
+        raised = powers[number] if powers else _powers(some, here.mT, is_shifted=is_shifted)
+        of_scores = torch.bmm(more_above, more_values).mul_(raised)
+        torch.bmm(of_scores, here, out=to_query)
+        if number % -(-num_queries // steps[1]) == 0:
+            torch.bmm(of_scores.mT, some, out=to_key)
+            torch.bmm(raised.mT, some_above, out=to_value)
+        else:
+            to_key += torch.bmm(of_scores.mT, some)
+            to_value += torch.bmm(raised.mT, some_above)
+    of_query.mul_(width**-0.5)
+    of_key.mul_(math.log(2))
+    shape = (batch, heads, -1, width)
+    return of_query.view(shape), of_key.view(shape), of_value.view(shape)
 
 
 def _mix(
@@ -129,10 +170,12 @@ def _mix(
     sums = queries.new_empty(*queries.shape[:2], 1, dtype=torch.float32)
     out = torch.empty_like(queries)
     kept: list[Tensor] = []
-    for heads_here, tile in _tiles(queries, steps):
-        raised = _powers(queries[heads_here, tile], keys[heads_here], is_shifted=is_shifted)
-        torch.sum(raised, -1, keepdim=True, dtype=torch.float32, out=sums[heads_here, tile])
-        torch.bmm(raised, values[heads_here], out=out[heads_here, tile])
+    cut, heads_of = partial(_cut, steps=steps), partial(_per_tile, steps=steps, rows=num_queries)
+    loop = zip(cut(queries), heads_of(keys.mT), heads_of(values), cut(sums), cut(out), strict=True)
+    for some, here, some_values, to_sums, to_out in loop:
+        raised = _powers(some, here, is_shifted=is_shifted)
+        torch.sum(raised, -1, keepdim=True, dtype=torch.float32, out=to_sums)
+        torch.bmm(raised, some_values, out=to_out)
         if keeps:
             kept.append(raised)
     shape = (batch, heads, num_queries)
@@ -141,7 +184,7 @@ def _mix(
 
 
 def _powers(queries: Tensor, keys: Tensor, *, is_shifted: bool) -> Tensor:
-    scores = torch.bmm(queries, keys.mT)
+    scores = torch.bmm(queries, keys)
     if is_shifted:
         scores.sub_(scores.amax(-1, keepdim=True))
     return scores.exp2_()
@@ -152,11 +195,14 @@ def _packed(part: Tensor) -> Tensor:
     return part.clone(memory_format=torch.contiguous_format).flatten(0, 1)
 
 
-def _tiles(queries: Tensor, steps: tuple[int, int]) -> list[tuple[slice, slice]]:
-    """List heads and queries that are computed together."""
+def _cut(part: Tensor, steps: tuple[int, int]) -> list[Tensor]:
+    """Cut what belongs to queries into what is computed together."""
     heads_at_once, rows = steps
-    return [
-        (slice(first, first + heads_at_once), slice(start, start + rows))
-        for first in range(0, queries.shape[0], heads_at_once)
-        for start in range(0, queries.shape[1], rows)
-    ]
+    return [tile for heads in part.split(heads_at_once) for tile in heads.split(rows, 1)]
+
+
+def _per_tile(part: Tensor, steps: tuple[int, int], rows: int) -> list[Tensor]:
+    """Give every tile what belongs to its heads' keys."""
+    heads_at_once, rows_at_once = steps
+    num_tiles = -(-rows // rows_at_once)
+    return [heads for heads in part.split(heads_at_once) for _ in range(num_tiles)]

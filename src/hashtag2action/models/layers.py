@@ -11,8 +11,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hashtag2action.models.attention import attend
+from hashtag2action.models.attention import attend, steps_of
 from hashtag2action.models.linear import Linear, linear, two_layers
+from hashtag2action.models.linear_bf16 import has_bf16_gradient
+from hashtag2action.models.self_attention_bf16 import self_attention_bf16
 
 LAYER_NORM_EPS = 1e-6
 """Added to the variance by every LayerNorm. Source: VideoMAE V2, official code."""
@@ -36,14 +38,33 @@ class Attention(nn.Module):
         self.proj = Linear(dim, dim)
 
     def forward(
-        self, tokens: Float[Tensor, "b n d"], num_read: int | None = None
+        self,
+        tokens: Float[Tensor, "b n d"],
+        num_read: int | None = None,
+        norm: nn.LayerNorm | None = None,
     ) -> Float[Tensor, "b q d"]:
         """Let tokens look at all tokens.
 
         Args:
-            tokens: Normalized tokens.
+            tokens: All tokens.
             num_read: Compute only the last `num_read` outputs; None computes all.
+            norm: Normalizes the tokens first; None takes them as they are.
         """
+        weights = self.qkv.weight, self.proj.weight
+        if norm is not None and num_read is None and all(map(has_bf16_gradient, weights)):
+            steps, keeps_powers = steps_of(len(tokens) * self.num_heads, *[tokens.shape[1]] * 2)
+            joint = self.qkv.weight, self.q_bias, self.v_bias
+            last = self.proj.weight, self.proj.bias
+            return self_attention_bf16(
+                tokens,
+                norm,
+                joint,
+                last,
+                num_heads=self.num_heads,
+                steps=steps,
+                keeps_powers=keeps_powers,
+            )
+        tokens = tokens if norm is None else norm(tokens)
         if num_read is None or num_read == tokens.shape[1]:
             bias = torch.cat([self.q_bias, torch.zeros_like(self.v_bias), self.v_bias])
             query, key, value = self._heads(linear(tokens, self.qkv.weight, bias), 3)
@@ -183,7 +204,7 @@ class Block(nn.Module):
             num_read: Return only the last `num_read` tokens and compute nothing else but their
                 keys and values; None returns all. For a last block of which only these are read.
         """
-        attended = self.attn(self.norm1(tokens), num_read)
+        attended = self.attn(tokens, num_read, self.norm1)
         if num_read is not None:
             tokens = tokens[:, -num_read:]
         tokens = tokens + self.drop_path(attended)

@@ -14,7 +14,12 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from hashtag2action.models.linear_bf16 import has_bf16_gradient, linear_bf16
+from hashtag2action.models.linear_bf16 import (
+    has_bf16_gradient,
+    linear_bf16,
+    normalized,
+    two_layers_bf16,
+)
 
 
 def linear(
@@ -46,6 +51,8 @@ def two_layers(
         second: Weight and bias of the layer after it.
         norm: Normalizes the rows first; None takes them as they are.
     """
+    if has_bf16_gradient(first[0]) and has_bf16_gradient(second[0]):
+        return two_layers_bf16(tokens, first, second, norm)
     if not (_by_onednn(tokens, first[0]) and onednn_takes(second[0])):
         rows = tokens if norm is None else norm(tokens)
         return linear(F.gelu(linear(rows, *first)), *second)
@@ -129,7 +136,7 @@ class _OnednnTwoLayers(torch.autograd.Function):
     ) -> Tensor:
         weight, bias, last_weight, last_bias = (part.contiguous() for part in layers)
         rows = tokens.reshape(-1, tokens.shape[-1]).contiguous()
-        hidden = _onednn(_normed(rows, scale, offset, eps)[0], weight, bias)
+        hidden = _onednn(normalized(rows, scale, offset, eps)[0], weight, bias)
         ctx.save_for_backward(rows, scale, offset, hidden, weight, last_weight)
         ctx.shape, ctx.eps = tokens.shape, eps
         out = _onednn(F.gelu(hidden), last_weight, last_bias)
@@ -144,7 +151,7 @@ class _OnednnTwoLayers(torch.autograd.Function):
         of_last = product(above.t(), F.gelu(hidden)) if last else None
         of_last_bias = above.sum(0) if last_bias else None
         above = torch.ops.aten.gelu_backward.default(product(above, last_weight), hidden)
-        normed, *moments = _normed(rows, scale, offset, ctx.eps)
+        normed, *moments = normalized(rows, scale, offset, ctx.eps)
         of_first = product(above.t(), normed) if first else None
         of_first_bias = above.sum(0) if first_bias else None
         needs = tokens, scales, offsets
@@ -157,12 +164,3 @@ class _OnednnTwoLayers(torch.autograd.Function):
         of_tokens = None if of_tokens is None else of_tokens.view(ctx.shape)
         of_layers = of_first, of_first_bias, of_last, of_last_bias
         return None, of_tokens, of_scale, of_offset, *of_layers
-
-
-def _normed(
-    rows: Tensor, scale: Tensor | None, offset: Tensor | None, eps: float
-) -> tuple[Tensor, ...]:
-    """Normalize rows if there is a scale; return them with their means and inverse deviations."""
-    if scale is None:
-        return (rows,)
-    return torch.native_layer_norm(rows, rows.shape[1:], scale, offset, eps)

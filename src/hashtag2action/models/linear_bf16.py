@@ -50,7 +50,8 @@ def leave_copy(weight: Tensor, copy: Tensor) -> None:
     _next_copies[weight] = copy, weight._version
 
 
-def _copy_of(weight: Tensor) -> Tensor:
+def copy_of(weight: Tensor) -> Tensor:
+    """Return a copy of a weight that nobody else has."""
     copy, version = _next_copies.pop(weight, (weight, -1))
     if version == weight._version:
         return copy
@@ -83,7 +84,7 @@ class _Bf16Linear(torch.autograd.Function):
     def forward(ctx: Any, tokens: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         rows = tokens.reshape(-1, tokens.shape[-1]).to(torch.bfloat16)
         # Not among the saved tensors, which must not be written to.
-        ctx.copy = _copy_of(weight)
+        ctx.copy = copy_of(weight)
         ctx.save_for_backward(rows, weight)
         ctx.shape, ctx.dtype = tokens.shape, tokens.dtype
         out = F.linear(rows, ctx.copy, None if bias is None else bias.to(torch.bfloat16))
@@ -95,7 +96,7 @@ class _Bf16Linear(torch.autograd.Function):
         rows, weight = ctx.saved_tensors
         # A graph that is kept may be gone through again, when the copy is a gradient already.
         copy, ctx.copy = ctx.copy, None
-        copy = _copy_of(weight) if copy is None else copy
+        copy = copy_of(weight) if copy is None else copy
         above = gradient.reshape(-1, gradient.shape[-1])
         of_tokens = of_bias = None
         if ctx.needs_input_grad[0]:
@@ -103,3 +104,80 @@ class _Bf16Linear(torch.autograd.Function):
         if ctx.needs_input_grad[2]:
             of_bias = above.sum(0)
         return of_tokens, torch.mm(above.t(), rows, out=copy), of_bias
+
+
+def two_layers_bf16(
+    tokens: Float[Tensor, "*b i"],
+    first: tuple[Float[Tensor, "h i"], Float[Tensor, " h"]],
+    second: tuple[Float[Tensor, "o h"], Float[Tensor, " o"]],
+    norm: nn.LayerNorm | None,
+) -> BFloat16[Tensor, "*b o"]:
+    """Compute a norm, if there is one, and two linear layers with an exact GELU between them.
+
+    As one step of the graph: between products, what is not in the cache costs most, and that is
+    the interpreter too.
+    """
+    scale, offset, eps = (None, None, 0.0) if norm is None else (norm.weight, norm.bias, norm.eps)
+    return _Bf16TwoLayers.apply(eps, tokens, scale, offset, *first, *second)  # pyright: ignore[reportReturnType]
+
+
+class _Bf16TwoLayers(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        eps: float,
+        tokens: Tensor,
+        scale: Tensor | None,
+        offset: Tensor | None,
+        *layers: Tensor,
+    ) -> Tensor:
+        weight, bias, last_weight, last_bias = layers
+        rows = tokens.reshape(-1, tokens.shape[-1])
+        normed, *moments = normalized(rows, scale, offset, eps)
+        normed = normed.to(torch.bfloat16)
+        ctx.copies = copy_of(weight), copy_of(last_weight)
+        hidden = torch.addmm(bias.to(torch.bfloat16), normed, ctx.copies[0].t())
+        shown = F.gelu(hidden)
+        ctx.save_for_backward(
+            rows, scale, offset, normed, hidden, shown, weight, last_weight, *moments
+        )
+        ctx.shape, ctx.dtype = tokens.shape, tokens.dtype
+        out = torch.addmm(last_bias.to(torch.bfloat16), shown, ctx.copies[1].t())
+        return out.view(*tokens.shape[:-1], len(last_weight))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        rows, scale, offset, normed, hidden, shown, *weights = ctx.saved_tensors
+        moments = weights[2:]
+        copies, ctx.copies = ctx.copies, None
+        first, last = copies or (copy_of(weights[0]), copy_of(weights[1]))
+        del copies
+        above = gradient.reshape(-1, gradient.shape[-1])
+        of_shown = above @ last
+        of_last, of_last_bias = torch.mm(above.t(), shown, out=last), above.sum(0)
+        above = torch.ops.aten.gelu_backward.default(of_shown, hidden)
+        of_rows = above @ first
+        of_first, of_first_bias = torch.mm(above.t(), normed, out=first), above.sum(0)
+        of_scale = of_offset = None
+        if moments:
+            of_rows, of_scale, of_offset = torch.ops.aten.native_layer_norm_backward.default(
+                of_rows.to(ctx.dtype),
+                rows,
+                rows.shape[1:],
+                *moments,
+                scale,
+                offset,
+                (True, True, True),
+            )
+        of_tokens = of_rows.view(ctx.shape).to(ctx.dtype)
+        return None, of_tokens, of_scale, of_offset, of_first, of_first_bias, of_last, of_last_bias
+
+
+def normalized(
+    rows: Tensor, scale: Tensor | None, offset: Tensor | None, eps: float
+) -> tuple[Tensor, ...]:
+    """Normalize rows if there is a scale; return them with their means and inverse deviations."""
+    if scale is None:
+        return (rows,)
+    return torch.native_layer_norm(rows, rows.shape[1:], scale, offset, eps)
