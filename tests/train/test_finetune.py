@@ -54,6 +54,31 @@ def test_pretrained_weights_are_where_it_begins(settings: Settings, tmp_path: Pa
     assert torch.allclose(after[name], before[f"encoder.{name}"], atol=1e-6)
 
 
+def test_frozen_blocks_keep_their_weights_and_the_rest_learns(
+    settings: Settings, tmp_path: Path
+) -> None:
+    pretrain(Pretrain(**quick(settings)), tmp_path / "pre")
+    init = tmp_path / "pre" / "weights.safetensors"
+    values = settings(init=init, frozen_blocks=7)
+    values["optimization"] |= {"epochs": 1, "warmup_epochs": 0}
+    finetune(Finetune(**values), tmp_path / "fine")
+    before, _ = load_safetensors(init)
+    after, _ = load_safetensors(tmp_path / "fine" / "weights.safetensors")
+    kept = {name for name in after if torch.equal(after[name], before.get(f"encoder.{name}", NONE))}
+    frozen = {name for name in after if name.startswith("patch_embed.")}
+    frozen |= {name for name in after for block in range(7) if name.startswith(f"blocks.{block}.")}
+    assert kept == frozen
+    assert {name.split(".")[0] for name in after} > {"patch_embed", "blocks"}
+
+
+NONE = torch.empty(0)
+
+
+def test_more_frozen_blocks_than_there_are_is_refused(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="frozen_blocks: 9, but there are 8 blocks"):
+        finetune(Finetune(**quick(settings, init=None, frozen_blocks=9)), tmp_path)
+
+
 def test_a_run_does_not_go_on_from_weights_that_were_replaced(
     settings: Settings, tmp_path: Path
 ) -> None:

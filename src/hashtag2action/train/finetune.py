@@ -11,10 +11,11 @@ from pydantic import Field
 from hashtag2action.data.frames import OnProgress
 from hashtag2action.data.mixing import Mixing
 from hashtag2action.data.transforms import Augmentation, RandomResizedCrop
-from hashtag2action.errors import CheckpointError
+from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.evaluate.recognizer import read_card
 from hashtag2action.manifest import write_json
 from hashtag2action.models.patch_embed import Grid
+from hashtag2action.models.vit import VisionTransformer
 from hashtag2action.models.weights import load_pretrained_encoder
 from hashtag2action.train.initial import hold_to_init
 from hashtag2action.train.input import TrainingData, open_data
@@ -55,6 +56,10 @@ class Finetune(Training):
     """Weights to begin with; null starts from scratch, and has to be said."""
     init_scale: Annotated[float, Field(gt=0)] = 0.001
     """Factor on the classifier's first weights. Source: VideoMAE V2."""
+    frozen_blocks: Annotated[int, Field(ge=0)] = 0
+    """Blocks that keep the weights they begin with, counted from the input; the patch embedding
+    does so with them. With few clips, what pre-training has learned is soon forgotten. Source: MAE
+    (arXiv 2111.06377), section 4.3, partial fine-tuning; none in VideoMAE V2."""
     optimization: Optimization = Optimization(
         epochs=90,
         warmup_epochs=5,
@@ -120,6 +125,7 @@ def _finetune(
     if config.init is not None:
         report = load_pretrained_encoder(model, config.init)
         log.info("%d tensors from %s, fresh: %s", len(report.loaded), config.init, report.fresh)
+    freeze_blocks(model, config.frozen_blocks)
     model.to(config.runtime.device)
     task = Task(
         Classification(len(classes), rules.label_smoothing, rules, repeats, config.seed),
@@ -135,6 +141,19 @@ def _finetune(
         write_json(out / "result.json", result)
     world.wait()
     return result
+
+
+def freeze_blocks(model: VisionTransformer, num_blocks: int) -> None:
+    """Keep the weights of the first blocks and of the patch embedding; of none for 0.
+
+    Raises:
+        ConfigError: The network has fewer blocks.
+    """
+    if num_blocks > len(model.blocks):
+        raise ConfigError(f"frozen_blocks: {num_blocks}, but there are {len(model.blocks)} blocks")
+    if num_blocks:
+        for part in (model.patch_embed, *model.blocks[:num_blocks]):
+            part.requires_grad_(False)
 
 
 def _trained_grid(config: Finetune) -> Grid:
