@@ -200,6 +200,7 @@ def measure(num: int, seed: int, path: Path) -> None:
                 "peak_worker_bytes": 1024 * workers.ru_maxrss,
                 "num_copies": len(copy_of),
                 "num_right": right,
+                "num_claimed": len(named),
                 "num_wrong": len(wrong),
                 "wrong_kinds": np.bincount(kinds[wrong], minlength=6).tolist(),
                 "num_viral": len(viral),

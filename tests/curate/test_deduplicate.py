@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,21 @@ def test_chunks_and_workers_change_nothing(monkeypatch):
     two = Deduplicate(workers=2).open(Path("unused"))(cut)
     assert one.to_pylist() == two.to_pylist()
     assert one["reject_reason"].to_pylist() == [None, "duplicate", None]
+
+
+def test_runs_of_a_table_are_whole_chunks_or_small_ones_together():
+    prints = [print_of(film(place, length_s=2)) for place in range(7)]
+    table = table_of(*((str(k), k, 1, one) for k, one in enumerate(prints)))
+    texts = [one.to_bytes() for one in prints]
+    for sizes in ([7], [1] * 7, [5, 1, 1], [2, 0, 5]):
+        begins = np.cumsum([0, *sizes[:-1]]).tolist()
+        chunks = [table.slice(at, num) for at, num in zip(begins, sizes, strict=True)]
+        runs = list(copies.TablePrints(pa.concat_tables(chunks)).batches(3))
+        read = [
+            data[start:end].tobytes() for _, data, starts in runs for start, end in pairwise(starts)
+        ]
+        assert read == texts
+        assert [first for first, _, _ in runs] == np.cumsum(
+            [0, *(len(starts) - 1 for _, _, starts in runs[:-1])]
+        ).tolist()
+        assert max(len(starts) - 1 for _, _, starts in runs) <= 3

@@ -9,11 +9,12 @@ from tests.curate.test_deduplicate import table_of
 from tests.vision.copied_films import arm_deg, film, picture, print_of
 
 from hashtag2action.curate.deduplicate import Deduplicate
-from hashtag2action.curate.references import Reference, overlaps_of, reference_prints
+from hashtag2action.curate.references import OVERLAP, Reference, overlaps_of, reference_prints
 from hashtag2action.errors import ConfigError
 from hashtag2action.manifest import Manifest
 from hashtag2action.video.encode import write_video
-from hashtag2action.vision.fingerprint import Fingerprint
+from hashtag2action.vision.fingerprint import NUM_WAVES, Fingerprint
+from hashtag2action.vision.neighbors import FingerprintMatcher
 
 
 def write(path: Path, place: int, num_frames: int = 100) -> None:
@@ -76,3 +77,13 @@ def test_a_run_lists_its_overlaps(benchmark: Reference, tmp_path: Path):
     tables = [pa.Table.from_pylist(rows[k : k + 1]) for k in (1, 0)]
     made.write_part("part-00000", *tables)
     assert [row["clip_id"] for row in overlaps_of(tmp_path / "run")] == ["a"]
+
+
+def test_an_overlap_may_depart_by_more_than_a_copy():
+    whole, part = print_of(film(1)), print_of(film(1, start_s=1.25, length_s=3.75))
+    noise = np.random.default_rng(0).standard_normal(part.waves.shape)
+    noise *= 1.5 / np.sqrt(np.arange(1, NUM_WAVES + 1))
+    noisy = Fingerprint((part.waves + noise).astype(np.float32), part.times_s)
+    assert FingerprintMatcher().match(whole, noisy) is None
+    assert OVERLAP.match(whole, noisy) is not None
+    assert not any(OVERLAP.match(whole, print_of(film(place))) for place in (2, 3, 4))

@@ -7,6 +7,7 @@ from hashtag2action.evaluate.recognizer import Network
 from hashtag2action.models.target import masked_targets
 from hashtag2action.train.objective import (
     Classification,
+    KeptTokens,
     MaskedReconstruction,
     Masking,
     hidden_errors,
@@ -127,3 +128,44 @@ def test_mixing_is_the_same_for_the_same_step() -> None:
 CLIPS = torch.randint(
     0, 256, (4, 3, 8, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
 )
+
+
+def test_some_tokens_are_kept_others_in_every_sample() -> None:
+    tokens = KeptTokens(0.75, TINY.grid.num_tokens, seed=0)
+    first, again, other = (tokens.draw(step, range(4)) for step in (1, 1, 2))
+    assert first is not None
+    assert again is not None
+    assert other is not None
+    assert first.shape == (4, TINY.grid.num_tokens // 4)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert not torch.equal(first[0], first[1])
+    assert (first.diff(dim=1) > 0).all()
+    assert torch.equal(first[2:], _drawn(tokens, 1, [2, 3]))
+
+
+def _drawn(tokens: KeptTokens, step: int, numbers: list[int]) -> torch.Tensor:
+    found = tokens.draw(step, numbers)
+    assert found is not None
+    return found
+
+
+def test_the_loss_sees_the_kept_tokens_alone() -> None:
+    torch.manual_seed(0)
+    model, batch = TINY.build_recognizer(2, init_scale=1.0), make_batch(2, step=3)
+    tokens = KeptTokens(0.5, TINY.grid.num_tokens, seed=0)
+    mixing = Mixing(mixup_alpha=0)
+    loss = Classification(2, 0.0, mixing, 1, 0, tokens)(model, batch).loss
+    kept = _drawn(tokens, 3, [0, 1])
+    hidden = torch.ones(2, TINY.grid.num_tokens, dtype=torch.bool).scatter(1, kept, False)
+    grid, changed = TINY.grid, batch.clips.clone().view(2, 3, 4, 2, 4, 8, 4, 8)
+    assert (grid.slots, grid.rows, grid.columns) == (4, 4, 4)
+    changed.permute(0, 2, 4, 6, 1, 3, 5, 7)[hidden.view(2, 4, 4, 4)] = 0
+    other = batch._replace(clips=changed.view_as(batch.clips))
+    assert Classification(2, 0.0, mixing, 1, 0, tokens)(model, other).loss == loss
+    assert Classification(2, 0.0, mixing, 1, 0)(model, other).loss != loss
+
+
+def test_no_token_is_left_out_unless_asked() -> None:
+    assert KeptTokens(0.0, 64, seed=0).draw(0, [0]) is None
+    assert KeptTokens(0.999, 64, seed=0).num_kept == 1

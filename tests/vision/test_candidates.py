@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from tests.vision.copied_films import COPIES, film, print_of
 
+from hashtag2action.vision import candidates
 from hashtag2action.vision.candidates import candidate_pairs, find_candidates
 from hashtag2action.vision.fingerprint import Fingerprint
 from hashtag2action.vision.prints import ListedPrints
@@ -39,3 +40,21 @@ def test_threads_change_nothing():
     two = find_candidates(prints, np.arange(3), num_threads=2)
     assert one.one.tolist() == two.one.tolist()
     assert one.distance.tolist() == two.distance.tolist()
+
+
+def test_blocks_hold_the_same_candidates_each_with_all_of_its_clips(monkeypatch):
+    prints = ListedPrints([print_of(film(place)) for place in (1, 2, 1, 3, 2, 1, 2)])
+    rank = np.array([3, 0, 6, 1, 5, 2, 4])
+    whole = find_candidates(prints, rank)
+    monkeypatch.setattr(candidates, "_CLIPS_PER_BLOCK", 2)
+    blocks = list(candidates.candidate_blocks(prints, rank))
+    assert len(blocks) == 4
+    for number, found in enumerate(blocks):
+        worse = np.where(rank[found.one] > rank[found.other], found.one, found.other)
+        assert set(worse // 2) <= {number}
+    assert sorted(row for found in blocks for row in rows(found)) == sorted(rows(whole))
+    assert len(whole) >= 6
+
+
+def rows(found: candidates.Candidates) -> list[tuple[int, int, float]]:
+    return list(zip(found.one, found.other, found.distance, strict=True))

@@ -14,7 +14,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from hashtag2action.vision.alignment import Way
-from hashtag2action.vision.candidates import Candidates, find_candidates
+from hashtag2action.vision.candidates import Candidates, candidate_blocks
 from hashtag2action.vision.fingerprint import WHOLE, Fingerprint
 from hashtag2action.vision.first_look import plausible
 from hashtag2action.vision.neighbors import FingerprintMatcher
@@ -53,12 +53,25 @@ class TablePrints(Prints):
 
     def batches(self, size: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield runs of them: the index of the first, their bytes, and where each begins."""
-        for first in range(0, len(self), size):
-            run = self._prints.slice(first, size).combine_chunks()
-            run = pa.concat_arrays(run.chunks) if isinstance(run, pa.ChunkedArray) else run
+        first = 0
+        for run in self._runs(size):
             _, offsets, data = run.buffers()
             starts = np.frombuffer(offsets, np.int32)[run.offset : run.offset + len(run) + 1]
             yield first, np.frombuffer(data or b"", np.uint8), starts.astype(np.int64)
+            first += len(run)
+
+    def _runs(self, size: int) -> Iterator[pa.Array]:
+        """Yield runs of at most so many; only where chunks are small are they copied together."""
+        kept: list[pa.Array] = []
+        for chunk in self._prints.chunks:
+            for begin in range(0, len(chunk), size):
+                piece = chunk.slice(begin, size)
+                if kept and sum(map(len, kept)) + len(piece) > size:
+                    yield kept[0] if len(kept) == 1 else pa.concat_arrays(kept)
+                    kept = []
+                kept.append(piece)
+        if kept:
+            yield kept[0] if len(kept) == 1 else pa.concat_arrays(kept)
 
 
 @dataclass(frozen=True)
@@ -91,25 +104,28 @@ class CopySearch:
             num_references: Where not 0, so many first clips are compared with the others only, and
                 the others with these only.
         """
-        with threadpool_limits(1):  # The search brings threads of its own.
-            candidates = find_candidates(prints, rank, self.max_sharing, self.workers)
-            if num_references:
-                candidates = candidates.where(
-                    (candidates.one < num_references) != (candidates.other < num_references)
-                )
-            # What very many share leads to very many candidates: the likeliest are looked at.
-            candidates = _likeliest(candidates, rank, _LOOKED_AT * self.max_compared)
-            candidates = plausible(prints, candidates, self.workers)
-        pairs = self._pairs(_likeliest(candidates, rank, self.max_compared), rank)
         of = np.full(len(prints), -1, np.int64)
         distance = np.full(len(prints), np.inf, np.float32)
-        for copy, original, apart in self._compare(prints, pairs):
-            if (apart, rank[original]) < (distance[copy], rank[of[copy]] if of[copy] >= 0 else 0):
-                of[copy], distance[copy] = original, apart
+        pairs: list[_Pair] = []
+        with threadpool_limits(1):  # The search brings threads and processes of its own.
+            for found in candidate_blocks(prints, rank, self.max_sharing, self.workers):
+                if num_references:
+                    is_across = (found.one < num_references) != (found.other < num_references)
+                    pairs += self._pairs(prints, found.where(is_across), rank)
+                else:
+                    pairs += self._pairs(prints, found, rank)
+            for copy, original, apart in self._compare(prints, pairs):
+                before = rank[of[copy]] if of[copy] >= 0 else 0
+                if (apart, rank[original]) < (distance[copy], before):
+                    of[copy], distance[copy] = original, apart
         return Copies(of, distance, len(pairs))
 
-    def _pairs(self, found: Candidates, rank: np.ndarray) -> list["_Pair"]:
-        """Group candidates into pairs, those of a clip together, the likeliest first."""
+    def _pairs(self, prints: Prints, found: Candidates, rank: np.ndarray) -> list["_Pair"]:
+        """Group what is worth it into pairs, those of a clip together, the likeliest first."""
+        # What very many share leads to very many candidates: the likeliest are looked at.
+        found = _likeliest(found, rank, _LOOKED_AT * self.max_compared)
+        found = plausible(prints, found, self.workers)
+        found = _likeliest(found, rank, self.max_compared)
         worse, better, is_swapped = _by_rank(found, rank)
         order = np.lexsort((found.distance, -found.num, better, worse))
         pairs: list[_Pair] = []

@@ -8,6 +8,7 @@ A clip that shows what a reference shows, a benchmark that will test what is lea
 leaves before that and names the reference's file.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from hashtag2action.curate.copies import CopySearch, TablePrints
-from hashtag2action.curate.references import Reference, reference_prints
+from hashtag2action.curate.references import OVERLAP, Reference, reference_prints
 from hashtag2action.curate.stage import Stage, Transform
 from hashtag2action.engines.local import available_cores
 from hashtag2action.records import REJECT_REASON
@@ -58,6 +59,8 @@ class Deduplicate(Stage):
 
     references: tuple[Reference, ...] = ()
     """Videos that no clip may overlap, such as the benchmarks that will test the models."""
+    reference_matcher: FingerprintMatcher = OVERLAP
+    """When a clip overlaps a reference."""
 
     reference_cache: Path | None = None
     """Where the references' fingerprints are kept; null is the user's cache folder."""
@@ -76,7 +79,7 @@ class Deduplicate(Stage):
         is_copy = copies.of >= 0
         kept = _kept_originals(copies.of, rank)
         names = table["clip_id"].combine_chunks().take(pa.array(kept, mask=~is_copy))
-        overlaps = self._overlaps(table, rank, search)
+        overlaps = self._overlaps(table, rank, replace(search, matcher=self.reference_matcher))
         made = {
             "duplicate_of": names.cast(pa.string()),
             "duplicate_distance": pa.array(copies.distance, pa.float32(), mask=~is_copy),

@@ -21,6 +21,7 @@ from hashtag2action.curate.analyze_videos import AnalyzeVideos
 from hashtag2action.errors import ConfigError
 from hashtag2action.manifest import find_stage
 from hashtag2action.records import REJECT_REASON
+from hashtag2action.vision.neighbors import FingerprintMatcher
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,22 @@ _SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
 _COLUMNS = ("fingerprints", "fingerprint_times_s")
 # Raised when equal settings start to give other fingerprints.
 _EDITION = 1
+
+
+OVERLAP = FingerprintMatcher(
+    max_disagreeing=0.45,
+    max_departure=0.1,
+    max_exact_departure=0.15,
+    max_cropped_departure=0.15,
+    max_unrepeated_departure=0.2,
+    min_part_s=1.4,
+    max_part_departure=0.15,
+    max_part_rest_levels=30.0,
+)
+"""When a clip overlaps a reference: more may depart than among copies. There another take of one
+person at one place must stay; here it would test what was learned nearly as a copy does. Chosen on
+another quarter of UCF101's clips than the benchmark takes, changed by other seeds: 188 of 196 are
+found (170 by the rules of copies), and none of 1,302 rendered clips overlaps."""
 
 
 class Reference(Config):

@@ -1,6 +1,7 @@
 """The vision transformer that recognizes actions: VideoMAE's encoder with a classifier.
 
-All tokens are embedded, averaged after the last block, normalized and classified. Parameters
+All tokens (in training perhaps some of them) are embedded, averaged after the last block,
+normalized and classified. Parameters
 carry upstream's names, so released weights load as they are: layer 0 of layer-wise decay is
 `patch_embed`, layers 1 to depth are `blocks.0` onwards, and `fc_norm` and `head` come last.
 
@@ -8,7 +9,7 @@ Source: VideoMAE V2 (arXiv 2303.16727), fine-tuning form.
 """
 
 import torch
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int64, Num
 from torch import Tensor, nn
 
 from hashtag2action.models.layers import (
@@ -149,26 +150,33 @@ class VisionTransformer(nn.Module):
         if isinstance(self.head, nn.Linear):
             self.head.weight.mul_(self.init_scale)
 
-    def forward_tokens(self, clips: Num[Tensor, "b 3 t h w"]) -> Float[Tensor, "b n d"]:
+    def forward_tokens(
+        self, clips: Num[Tensor, "b 3 t h w"], kept_idx: Int64[Tensor, "b n"] | None = None
+    ) -> Float[Tensor, "b n d"]:
         """Give the tokens after the last block, time slowest, not normalized.
 
         Args:
             clips: uint8 RGB, or floats normalized with the ImageNet mean and deviation.
+            kept_idx: Flat indices of the tokens that take part; None means all.
 
         Raises:
             ConfigError: The clips are not of the frame count and size the model was built for.
         """
         check_clips(clips, self.num_frames, self.image_size)
-        tokens = self.patch_embed(clips)
-        tokens = tokens + self.positions().to(tokens.dtype)
+        tokens = self.patch_embed(clips, kept_idx)
+        tokens = tokens + self.positions(kept_idx).to(tokens.dtype)
         for block in self.blocks:
             tokens = block(tokens)
         return tokens
 
-    def forward_features(self, clips: Num[Tensor, "b 3 t h w"]) -> Float[Tensor, "b d"]:
+    def forward_features(
+        self, clips: Num[Tensor, "b 3 t h w"], kept_idx: Int64[Tensor, "b n"] | None = None
+    ) -> Float[Tensor, "b d"]:
         """Give one feature vector per clip: the mean over its tokens, normalized."""
-        return self.fc_norm(self.forward_tokens(clips).mean(dim=1))
+        return self.fc_norm(self.forward_tokens(clips, kept_idx).mean(dim=1))
 
-    def forward(self, clips: Num[Tensor, "b 3 t h w"]) -> Float[Tensor, "b k"]:
-        """Give the logits of the classes, one row per clip."""
-        return self.head(self.head_drop(self.forward_features(clips)))
+    def forward(
+        self, clips: Num[Tensor, "b 3 t h w"], kept_idx: Int64[Tensor, "b n"] | None = None
+    ) -> Float[Tensor, "b k"]:
+        """Give the logits of the classes, one row per clip; arguments as of `forward_tokens`."""
+        return self.head(self.head_drop(self.forward_features(clips, kept_idx)))

@@ -13,7 +13,7 @@ from torch import nn
 
 from hashtag2action.models.layers import DropPath, FeatureDrop
 
-MASKS, DROPS, MIXING, HOLD_OUT = 2, 3, 4, 5
+MASKS, DROPS, MIXING, HOLD_OUT, TOKENS = 2, 3, 4, 5, 6
 """Which chance: what is drawn for different ends must not coincide. `data.loader` has 0 and 1."""
 
 BRANCHES = 2

@@ -5,10 +5,11 @@ processes. Chance (masks, mixing) is a function of (seed, step, sample), see `ch
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, Protocol
 
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int64
 from pydantic import Field
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -20,7 +21,7 @@ from hashtag2action.data.mixing import Mixing
 from hashtag2action.models.masking import MaskPair, masks_of
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.target import masked_targets
-from hashtag2action.train.chance import MASKS, MIXING, draw, uniform
+from hashtag2action.train.chance import MASKS, MIXING, TOKENS, draw, uniform
 
 
 class Outcome(NamedTuple):
@@ -121,6 +122,36 @@ class _HiddenErrors(torch.autograd.Function):
         return (off * factors.unsqueeze(-1)).to(ctx.dtype), None, None
 
 
+@dataclass(frozen=True)
+class KeptTokens:
+    """Leave a share of a clip's tokens out, other ones in each sample of each step.
+
+    Training takes about the kept share of the time, and the network cannot lean on any one place.
+    All tokens take part when it is judged.
+
+    Source: PatchDropout (arXiv 2208.07220), uniform over tokens.
+    """
+
+    drop_rate: float
+    """Share left out, in [0, 1)."""
+    num_tokens: int
+    """Tokens of a clip."""
+    seed: int
+    """Seed of the run."""
+
+    @property
+    def num_kept(self) -> int:
+        """Tokens that take part, at least one."""
+        return max(1, round((1 - self.drop_rate) * self.num_tokens))
+
+    def draw(self, step: int, numbers: Sequence[int]) -> Int64[Tensor, "b n"] | None:
+        """Draw the flat indices of the kept tokens in raster order; None where all are kept."""
+        if self.num_kept == self.num_tokens:
+            return None
+        drawn = torch.from_numpy(uniform(self.seed, TOKENS, step, numbers, self.num_tokens))
+        return drawn.argsort(dim=1)[:, : self.num_kept].sort(dim=1).values
+
+
 class Classification:
     """Tell the class of a clip: cross entropy, with smoothed labels and perhaps mixed clips.
 
@@ -130,6 +161,7 @@ class Classification:
         mixing: How clips are mixed.
         repeated_augmentation: Samples of each clip.
         seed: Seed of the mixing.
+        tokens: Which tokens take part; None means all.
 
     Source: VideoMAE V2, official code: its smoothed labels of mixtures.
     """
@@ -141,19 +173,22 @@ class Classification:
         mixing: Mixing,
         repeated_augmentation: int,
         seed: int,
+        tokens: KeptTokens | None = None,
     ) -> None:
         self.num_classes = num_classes
         self.label_smoothing = label_smoothing
         self.mixing = mixing
         self.samples_per_mix = mixing.clips_per_mix * repeated_augmentation
         self.seed = seed
+        self.tokens = tokens
 
     def __call__(self, model: nn.Module, batch: Batch) -> Outcome:
         """Sum the cross entropies, and count the samples whose class is guessed right."""
         clips, wanted = batch.clips, F.one_hot(batch.labels, self.num_classes).float()
         if self.mixing.is_on and batch.numbers:
             clips, wanted = self._mixed(batch, wanted)
-        logits = model(clips).float()
+        kept = self.tokens.draw(batch.step, batch.numbers) if self.tokens else None
+        logits = model(clips, None if kept is None else kept.to(clips.device)).float()
         loss = F.cross_entropy(
             logits, wanted, label_smoothing=self.label_smoothing, reduction="sum"
         )

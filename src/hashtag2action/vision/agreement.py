@@ -131,7 +131,8 @@ def _slow_rest(one: np.ndarray, other: np.ndarray) -> float:
     Cells are weighed by how much they move in both.
     """
     num = min(len(one), round(SAMPLES_PER_S))
-    sums = np.cumsum(np.pad(one - other, ((1, 0), (0, 0))), axis=0)
+    sums = np.zeros((len(one) + 1, one.shape[1]), one.dtype)
+    np.cumsum(one - other, axis=0, out=sums[1:])
     slow = ((sums[num:] - sums[:-num]) / num) ** 2
     weights = one.std(axis=0) * other.std(axis=0)
     moved = float((one.var(axis=0) * weights).sum())
@@ -140,20 +141,21 @@ def _slow_rest(one: np.ndarray, other: np.ndarray) -> float:
 
 def _by_cell(one: np.ndarray, other: np.ndarray) -> float:
     """Return the correlation of the courses of cells, each weighed by how much it moves in both."""
-    lengths = np.sqrt((one * one).sum(axis=0) * (other * other).sum(axis=0))
-    return float((one * other).sum()) / max(float(lengths.sum()), 1e-6)
+    squares, squares_other = (np.einsum("ij,ij->j", each, each) for each in (one, other))
+    lengths = np.sqrt(squares * squares_other)
+    return float(one.ravel().dot(other.ravel())) / max(float(lengths.sum()), 1e-6)
 
 
 def _light(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     """Return the gain and offset of light that suit half of the cells best."""
     rest = other - _GAINS[:, None] * one
-    offsets = np.median(rest, axis=1)
-    errors = np.median(np.abs(rest - offsets[:, None]), axis=1) / _GAINS
+    offsets = _middle(rest)
+    errors = _middle(np.abs(rest - offsets[:, None])) / _GAINS
     best = int(errors.argmin())
     gain, offset = float(_GAINS[best]), float(offsets[best])
     for _ in range(4):
         error = np.abs(other - gain * one - offset)
-        fits = error <= max(2.5 * float(np.median(error)), 1e-3)
+        fits = error <= max(2.5 * float(_middle(error)), 1e-3)
         if fits.sum() < _MIN_CELLS:
             break
         mean, mean_other = one[fits].mean(), other[fits].mean()
@@ -163,6 +165,12 @@ def _light(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
             break
         gain, offset = finer, float(mean_other - finer * mean)
     return gain, offset
+
+
+def _middle(values: np.ndarray) -> np.ndarray:
+    """Return the median of an odd number of values along the last axis."""
+    middle = values.shape[-1] // 2
+    return np.partition(values, middle, axis=-1)[..., middle]
 
 
 def _near_still(left: np.ndarray, right: np.ndarray, disagrees: np.ndarray) -> np.ndarray:

@@ -36,6 +36,7 @@ from hashtag2action.vision.ways import CROPS
 
 _ASKED_STEP = 8  # pictures: each second asks
 _ASKED_AT_ONCE = 512  # clips
+_CLIPS_PER_BLOCK = 1 << 16
 
 _EDGE = 0.3
 REGIONS = (
@@ -105,12 +106,36 @@ def find_candidates(
         max_sharing: Moments that one key leads to; where more share it, the best ranked.
         num_threads: Threads; the result does not depend on it.
     """
+    found = list(candidate_blocks(prints, rank, max_sharing, num_threads))
+    columns = [[getattr(part, one.name) for part in found] for one in fields(Candidates)]
+    return Candidates(*map(np.concatenate, columns))
+
+
+def candidate_blocks(
+    prints: Prints, rank: np.ndarray, max_sharing: int = 48, num_threads: int = 1
+) -> Iterator[Candidates]:
+    """Yield the same run by run: all pairs in which one of some clips is the worse ranked.
+
+    A million clips have tens of millions of candidates. So what is done with them is done with
+    some at a time, and begins when the index is let go of.
+    """
+    yield from map(_joined, _found(prints, rank, max_sharing, num_threads))
+
+
+def _found(
+    prints: Prints, rank: np.ndarray, max_sharing: int, num_threads: int
+) -> Iterator[list[np.ndarray]]:
     regions = REGIONS if len(prints) > _FEW_CLIPS else _REGIONS_OF_FEW
+    blocks: list[list[np.ndarray]] = [[] for _ in range(0, max(1, len(prints)), _CLIPS_PER_BLOCK)]
     with ThreadPoolExecutor(num_threads) as pool:
-        ask = _Asker(*build(prints, regions, rank, pool), max_sharing)
-        found = list(in_turn(pool, ask, prints.batches(_ASKED_AT_ONCE)))
+        ask = _Asker(*build(prints, regions, rank, pool), rank, max_sharing)
+        for parts in in_turn(pool, ask, prints.batches(_ASKED_AT_ONCE)):
+            for number, hits in parts:
+                blocks[number].append(hits)
     del ask
-    return _joined(found)
+    blocks.reverse()
+    while blocks:
+        yield blocks.pop()
 
 
 def candidate_pairs(prints: Sequence[Fingerprint]) -> np.ndarray:
@@ -139,19 +164,12 @@ _HIT = np.dtype(
 
 
 def _joined(found: list[np.ndarray]) -> Candidates:
-    """Join what each run of clips found, letting go of it: a million clips have tens of millions.
+    """Join what each run of clips found.
 
     Each clip asks in one run, so the closest way of each pair in each direction is known there.
     """
-    columns = {name: np.zeros(sum(map(len, found)), _HIT[name]) for name in _HIT.names or ()}
-    at = 0
-    found.reverse()
-    while found:
-        hits = found.pop()
-        for name, column in columns.items():
-            column[at : at + len(hits)] = hits[name]
-        at += len(hits)
-    return Candidates(**columns)
+    hits = np.concatenate([np.zeros(0, _HIT), *found])
+    return Candidates(**{name: np.ascontiguousarray(hits[name]) for name in _HIT.names or ()})
 
 
 @dataclass(frozen=True)
@@ -160,10 +178,11 @@ class _Asker:
 
     known: Moments
     indices: Sequence[RegionIndex]
+    rank: np.ndarray
     max_sharing: int
 
-    def __call__(self, batch: tuple[int, np.ndarray, np.ndarray]) -> np.ndarray:
-        """Return the hits of some clips."""
+    def __call__(self, batch: tuple[int, np.ndarray, np.ndarray]) -> list[tuple[int, np.ndarray]]:
+        """Return the hits of some clips, by the block of the worse ranked of each two."""
         first, data, starts = batch
         waves, owners, pictures = moments(data, starts, _ASKED_STEP, FIRST)
         told = tells(waves)
@@ -172,7 +191,16 @@ class _Asker:
         for index in self.indices:
             for form in forms_of(index.region):
                 found += self._ask(index, asked, form)
-        return _closest(np.concatenate(found))
+        hits = _closest(np.concatenate(found))
+        if not len(hits):
+            return []
+        one, other = hits["one"], hits["other"]
+        block = np.where(self.rank[one] > self.rank[other], one, other) // _CLIPS_PER_BLOCK
+        hits = hits[np.argsort(block, kind="stable")]
+        numbers, begins = np.unique(np.sort(block), return_index=True)
+        # Copies: a part would keep all of its run.
+        parts = [part.copy() for part in np.split(hits, begins[1:])]
+        return list(zip(numbers.tolist(), parts, strict=True))
 
     def _ask(self, index: RegionIndex, asked: "_Asked", form: Form) -> Iterator[np.ndarray]:
         """Look up one changed form of some moments."""

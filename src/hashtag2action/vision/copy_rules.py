@@ -47,6 +47,8 @@ class CopyRules(Config):
     """Largest departure at another speed, where both clips are compared from end to end."""
     min_paced_s: float = Field(default=3.0, gt=0)
     """Least time that is compared at another speed."""
+    min_part_s: float = Field(default=2.0, gt=1)
+    """Least time that a part from another moment shows."""
     max_part_departure: float = Field(default=0.1, ge=0)
     """Largest departure of a part of 2.5 seconds from another moment; less for shorter ones."""
     max_slow_departure: float = Field(default=0.025, ge=0)
@@ -119,13 +121,13 @@ class CopyRules(Config):
             if begins:
                 return self._is_still_copy(laid)
             is_sure = laid.rest_levels <= self.max_rest_levels / 8
-            return is_sure and not is_short and self._is_part(laid)
+            return is_sure and self._is_part(laid)
         # Of two seconds nothing may disagree, of four as much as there ever may.
         share = min(1.0, max(0.2, found.num_shared / SAMPLES_PER_S / 2 - 1))
         if found.disagreeing <= self.max_disagreeing * share and (
             (begins and self._begins_alike(laid))
             or (begins and self._is_paced(laid))
-            or (is_part and not is_short and self._is_part(laid))
+            or (is_part and self._is_part(laid))
             or (not is_short and self._is_hasty(laid))
         ):
             return True
@@ -190,6 +192,7 @@ class CopyRules(Config):
         )
         return (
             is_explained
+            and laid.agreement.num_shared >= self.min_part_s * SAMPLES_PER_S
             and laid.slip <= (_NEARLY_SAME_SPEED if is_sure else SAME_SPEED)
             and max(laid.coverage) >= 0.85
             and laid.sharpness >= self.min_still_sharpness

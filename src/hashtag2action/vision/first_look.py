@@ -74,9 +74,12 @@ def _pictures(prints: Prints, clips: np.ndarray, pictures: np.ndarray) -> np.nda
     """Read single pictures of many clips, float16 (M, NUM_WAVES)."""
     made = np.zeros((len(clips), NUM_WAVES), np.float16)
     order = np.argsort(clips, kind="stable")
+    ordered = clips[order]
     for first, data, starts in prints.batches(_AT_ONCE):
-        bounds = np.searchsorted(clips[order], [first, first + len(starts) - 1])
-        here = order[bounds[0] : bounds[1]]
+        begin, end = np.searchsorted(ordered, [first, first + len(starts) - 1])
+        if begin == end:
+            continue
+        here = order[begin:end]
         made[here] = pictures_of(data, starts, clips[here] - first, pictures[here])
     return made
 
