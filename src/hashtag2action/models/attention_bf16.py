@@ -198,7 +198,10 @@ def _packed(part: Tensor) -> Tensor:
 def _cut(part: Tensor, steps: tuple[int, int]) -> list[Tensor]:
     """Cut what belongs to queries into what is computed together."""
     heads_at_once, rows = steps
-    return [tile for heads in part.split(heads_at_once) for tile in heads.split(rows, 1)]
+    some = part.split(heads_at_once)
+    if rows >= part.shape[1]:
+        return list(some)
+    return [tile for heads in some for tile in heads.split(rows, 1)]
 
 
 def _per_tile(part: Tensor, steps: tuple[int, int], rows: int) -> list[Tensor]:
