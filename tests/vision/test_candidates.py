@@ -16,7 +16,7 @@ def test_a_copy_is_a_candidate(how: str):
 
 def test_strangers_are_hardly_ever_candidates():
     found = candidate_pairs([print_of(film(place)) for place in range(12)])
-    assert len(found) <= 3, "of 66 pairs with one figure in common"
+    assert len(found) <= 6, "of 66 pairs with one figure in common"
 
 
 def test_what_very_many_share_leads_to_the_best_ranked_only():

@@ -26,6 +26,8 @@ class CopyRules(Config):
     max_start_s: float = Field(default=0.05, ge=0)
     """Largest difference of the first moments of clips that begin together. Chosen: a frame at 25 a
     second; consecutive takes that were cut at one pose need more."""
+    max_slip: float = Field(default=SAME_SPEED, ge=0)
+    """Largest difference of the speeds of clips that begin together."""
     max_disagreeing: float = Field(default=0.15, ge=0, le=1)
     """Largest share of the picture that disagrees where nothing is said to cover it."""
     max_departure: float = Field(default=0.015, ge=0)
@@ -151,7 +153,7 @@ class CopyRules(Config):
         return is_quiet and (is_same or is_explained)
 
     def _begins_alike(self, laid: Laid) -> bool:
-        if laid.slip > SAME_SPEED:
+        if laid.slip > self.max_slip:
             return False
         share = min(1.0, laid.agreement.num_shared / (2 * SAMPLES_PER_S))
         is_noisy = laid.departure <= self.max_noisy_departure * share

@@ -31,7 +31,7 @@ _NUM_TURNS = 2
 _WORTH_A_LOOK = 0.12
 _WORTH_A_TURN = 0.3  # chosen: copies a half step of crop apart correlate by 0.5 and more
 _FAR = 0.5  # departure; chosen: no finer crop mends so much
-_WORTH_A_SEARCH = 0.55
+_NEAR = 0.55  # of movements
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,9 @@ class FingerprintMatcher(CopyRules):
     """Least time that both clips show."""
     min_shared_fraction: float = Field(default=0.5, gt=0, le=1)
     """Least share of the shorter clip that both show."""
+    min_worth_a_search: float = Field(default=0.55, ge=0, le=1)
+    """Least agreement of movements for which other ways are looked for than those that fail.
+    Chosen: copies that lie on each other half a step of crop or more apart still agree by more."""
     min_likeness: float = Field(default=0.98, gt=0, le=1)
     """Least correlation of the mean pictures, where they agree at all."""
 
@@ -81,10 +84,7 @@ class FingerprintMatcher(CopyRules):
         return None
 
     def is_worth_a_search(self, one: Fingerprint, other: Fingerprint, ways: Iterable[Way]) -> bool:
-        """Say whether movements agree enough to look for other ways than those that fail.
-
-        Copies that lie on each other half a step of crop or more apart still agree by more.
-        """
+        """Say whether movements agree enough to look for other ways than those that fail."""
         films = Film.of(one), Film.of(other)
         if min(len(film.times_s) for film in films) < _MIN_PICTURES:
             return False
@@ -99,7 +99,7 @@ class FingerprintMatcher(CopyRules):
                 seen_one, first.times_s, seen_other, second.times_s,
                 max(self.min_shared_s, self.min_shared_fraction * shorter_s),
             )  # fmt: skip
-            if timings[0].score >= _WORTH_A_SEARCH:
+            if timings[0].score >= self.min_worth_a_search:
                 return True
         return False
 
@@ -134,7 +134,7 @@ class FingerprintMatcher(CopyRules):
                         coverage(first.times_s, other_s, timing),
                         (one, other),
                     )
-            is_far = nearest > _FAR and timings[0].score < _WORTH_A_SEARCH
+            is_far = nearest > _FAR and timings[0].score < _NEAR
             is_other_way_round = way.is_swapped and way.crop == WHOLE
             is_last = turn == _NUM_TURNS or timings[0].score < _WORTH_A_TURN
             if is_last or is_far or is_other_way_round:
