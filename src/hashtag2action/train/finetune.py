@@ -17,6 +17,8 @@ from hashtag2action.manifest import write_json
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.vit import VisionTransformer
 from hashtag2action.models.weights import load_pretrained_encoder
+from hashtag2action.train.checkpoint import list_checkpoints
+from hashtag2action.train.head import HeadFit, fit_head
 from hashtag2action.train.initial import hold_to_init
 from hashtag2action.train.input import TrainingData, open_data
 from hashtag2action.train.objective import Classification, KeptTokens
@@ -59,6 +61,9 @@ class Finetune(Training):
     """Weights to begin with; null starts from scratch, and has to be said."""
     init_scale: Annotated[float, Field(gt=0)] = 0.001
     """Factor on the classifier's first weights. Source: VideoMAE V2."""
+    head_fit: HeadFit | None = None
+    """How the classifier is fitted to the training clips before the first step; None leaves it as
+    `init_scale` says, as VideoMAE V2 does."""
     frozen_blocks: Annotated[int, Field(ge=0)] = 0
     """Blocks that keep the weights they begin with, counted from the input; the patch embedding
     does so with them. With few clips, what pre-training has learned is soon forgotten. Source: MAE
@@ -130,6 +135,8 @@ def _finetune(
         log.info("%d tensors from %s, fresh: %s", len(report.loaded), config.init, report.fresh)
     freeze_blocks(model, config.frozen_blocks)
     model.to(config.runtime.device)
+    if config.head_fit is not None and not list_checkpoints(out / "checkpoints"):
+        fit_head(model, data.batches, config.head_fit, config.runtime, on_progress)
     tokens = KeptTokens(rules.token_drop_rate, config.network.grid.num_tokens, config.seed)
     task = Task(
         Classification(len(classes), rules.label_smoothing, rules, repeats, config.seed, tokens),
