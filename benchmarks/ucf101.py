@@ -3,9 +3,10 @@
     python -m benchmarks.ucf101 --out runs/ucf101 [--shared ../shared]
 
 Curates the short-form posts, without what overlaps the test clips; pre-trains once, on the training
-clips and on the curated ones; then fine-tunes for each seed from those weights and from scratch, by
-one recipe, and judges both on the test clips. Each run is a command that is printed before it
-runs. Takes hours of two cores, goes on where it was stopped, and ends in a table.
+clips and on the curated ones, and goes on with smaller steps; then fine-tunes for each seed from
+those weights, and from scratch by two recipes (all weights learn; or exactly as the pre-trained
+ones do), for as many epochs each, and judges all on the test clips. Each run is a command that is
+printed before it runs. Takes hours of a core, goes on where it was stopped, and ends in a table.
 """
 
 import argparse
@@ -27,14 +28,30 @@ from hashtag2action.logs import read_metrics
 
 SEEDS = (0, 1, 2)
 """Seeds of fine-tuning: order, augmentation, the classifier, and from scratch all weights."""
-ARMS = ("scratch", "pretrained")
+ARMS = {
+    "scratch": ("ucf101_tiny.yaml", None),
+    "control": ("ucf101_tiny_fitted.yaml", None),
+    "pretrained": ("ucf101_tiny_fitted.yaml", "pretrain_on"),
+}
+"""Recipe of fine-tuning, and the run it begins with; the control differs in its beginning alone."""
+SCRATCH_ARMS = ("scratch", "control")
+GO_ON = (
+    "optimization.epochs=300",
+    "optimization.warmup_epochs=3",
+    "optimization.clips_per_step=8",
+    "optimization.repeated_augmentation=1",
+    "optimization.base_lr=3.2e-2",
+    "optimization.min_lr=3.2e-4",
+)
+"""The second part of pre-training. Chosen: an hour more, in the small steps that learn more of a
+sample while the loss is high."""
 RECIPES = Path("recipes")
 LEAST_GAIN = 0.10
 """Smallest gain of the mean top-1. Source: the bar."""
 LEAST_TOP1 = 0.82
 """A classifier of motion maps on the same split. Source: the bar."""
 MOST_HOURS = 2.0
-"""Longest run on two cores. Source: the bar."""
+"""Longest run on two cores. Source: the bar; the runs take one."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +83,19 @@ def runs(shared: Path, out: Path) -> Iterator[Run]:
         f"deduplicate.references=[{{name: ucf101_test, folder: {out / 'test_clips'}}}]",
         result="06-export_clips/receipt.json",
     )
-    yield _run(
-        "pretrain",
-        RECIPES / "pretrain" / "ucf101_tiny.yaml",
-        out / "pretrain",
+    recipe = RECIPES / "pretrain" / "ucf101_tiny.yaml"
+    given = (
         *(f"data.clips.parts.benchmark.{word}" for word in of_benchmark),
         f"data.clips.parts.curated.run={out / 'curate'}",
     )
+    yield _run("pretrain", recipe, out / "pretrain", *given)
+    init = f"init={out / 'pretrain' / 'weights.safetensors'}"
+    yield _run("pretrain", recipe, out / "pretrain_on", init, *given, *GO_ON)
     for seed in SEEDS:
-        for arm in ARMS:
-            init = "null" if arm == "scratch" else out / "pretrain" / "weights.safetensors"
+        for arm, (name, begins) in ARMS.items():
+            init = out / begins / "weights.safetensors" if begins else "null"
             folder = out / f"{arm}_{seed}"
-            recipe = RECIPES / "finetune" / "ucf101_tiny.yaml"
+            recipe = RECIPES / "finetune" / name
             yield _run("finetune", recipe, folder, f"init={init}", f"seed={seed}", *clips)
             recipe = RECIPES / "evaluate" / "ucf101.yaml"
             weights = f"weights={folder / 'weights.safetensors'}"
@@ -121,22 +139,34 @@ def figures(shared: Path, out: Path) -> list[Figure]:
         arm: [_read(out / f"{arm}_{seed}" / "test" / "metrics.json")["top1"] for seed in SEEDS]
         for arm in ARMS
     }
-    trained = ("pretrain", *(f"{arm}_{seed}" for arm in ARMS for seed in SEEDS))
-    pairs = zip(top1["scratch"], top1["pretrained"], strict=True)
-    gains = [pretrained - scratch for scratch, pretrained in pairs]
-    hours = max(_hours(out / folder) for folder in trained)
     mean = statistics.mean
+    better = max(SCRATCH_ARMS, key=lambda arm: mean(top1[arm]))
+    pairs = zip(top1[better], top1["pretrained"], strict=True)
+    gains = [pretrained - scratch for scratch, pretrained in pairs]
+    finetuned = [_hours(out / f"{arm}_{seed}") for arm in ARMS for seed in SEEDS]
+    hours = max(_hours(out / "pretrain") + _hours(out / "pretrain_on"), *finetuned)
     return [
         Figure("top-1 from scratch, mean of 3 seeds", _spread(top1["scratch"]), "shown", True),
+        Figure("... as the pre-trained one is fine-tuned", _spread(top1["control"]), "shown", True),
         Figure(
             "top-1 pre-trained, mean of 3 seeds",
             _spread(top1["pretrained"]),
             f"> {LEAST_TOP1}",
             mean(top1["pretrained"]) > LEAST_TOP1,
         ),
-        Figure("gain, paired", _spread(gains), f">= {LEAST_GAIN:.2f}", mean(gains) >= LEAST_GAIN),
-        *(_paired(out, seed) for seed in SEEDS),
-        Figure("longest run (hours)", f"{hours:.2f}", f"<= {MOST_HOURS:g}", hours <= MOST_HOURS),
+        Figure(
+            f"gain over {better}, paired",
+            _spread(gains),
+            f">= {LEAST_GAIN:.2f}",
+            mean(gains) >= LEAST_GAIN,
+        ),
+        *(_paired(out, better, seed) for seed in SEEDS),
+        Figure(
+            "longest run, both parts of pre-training as one (hours)",
+            f"{hours:.2f}",
+            f"<= {MOST_HOURS:g}",
+            hours <= MOST_HOURS,
+        ),
     ]
 
 
@@ -160,9 +190,9 @@ def _spread(values: list[float]) -> str:
     return f"{statistics.mean(values):.3f} +- {statistics.stdev(values):.3f}"
 
 
-def _paired(out: Path, seed: int) -> Figure:
+def _paired(out: Path, better: str, seed: int) -> Figure:
     """Tell how sure the gain of one seed is, given so many test clips."""
-    found = compare(out / f"scratch_{seed}" / "test", out / f"pretrained_{seed}" / "test")
+    found = compare(out / f"{better}_{seed}" / "test", out / f"pretrained_{seed}" / "test")
     told = f"{found.difference:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
     return Figure(f"seed {seed}: gain and its 95 % interval over clips", told, "shown", True)
 
