@@ -73,8 +73,13 @@ class _Attention(torch.autograd.Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, gradient: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
-        of_parts = gradients(ctx.saved_tensors, ctx.steps, gradient, is_shifted=ctx.is_shifted)
-        return *of_parts, None, None, None
+        queries, keys, values, mixed, *_ = ctx.saved_tensors
+        of_query, of_key, of_value = (
+            part.new_empty(*mixed.shape[:2], *part.shape[1:]) for part in (queries, keys, values)
+        )
+        into = of_query, of_key, of_value
+        write_gradients(ctx.saved_tensors, ctx.steps, gradient, into, is_shifted=ctx.is_shifted)
+        return *into, None, None, None
 
 
 class Mixed(NamedTuple):
@@ -97,7 +102,9 @@ def mix(parts: tuple[Tensor, Tensor, Tensor], steps: tuple[int, int], *, keeps: 
     query, key, value = parts
     batch, heads, num_queries, width = query.shape
     # Powers of two are raised faster than powers of e.
-    queries = _packed(query).mul_(width**-0.5 * math.log2(math.e))
+    queries = torch.mul(
+        query, width**-0.5 * math.log2(math.e), out=query.new_empty(query.shape)
+    ).flatten(0, 1)
     packed = queries, _packed(key), _packed(value)
     # Laid out as the projection that follows reads it: tokens first, then heads.
     mixed = query.new_empty(batch, num_queries, heads, width)
@@ -111,10 +118,15 @@ def mix(parts: tuple[Tensor, Tensor, Tensor], steps: tuple[int, int], *, keeps: 
     return Mixed(mixed, [*packed, mixed, sums, *powers], is_shifted)
 
 
-def gradients(
-    kept: Sequence[Tensor], steps: tuple[int, int], gradient: Tensor, *, is_shifted: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of queries, keys and values, given the output's."""
+def write_gradients(
+    kept: Sequence[Tensor],
+    steps: tuple[int, int],
+    gradient: Tensor,
+    into: tuple[Tensor, Tensor, Tensor],
+    *,
+    is_shifted: bool,
+) -> None:
+    """Write the gradients of queries, keys and values, given the output's, each (b, h, n, d)."""
     queries, keys, values, mixed, sums, *powers = kept
     batch, heads, num_queries, width = mixed.shape
     above = (gradient / sums.view(batch, heads, num_queries, 1)).to(gradient.dtype)
@@ -150,10 +162,10 @@ def gradients(
         else:
             to_key += torch.bmm(of_scores.mT, some)
             to_value += torch.bmm(raised.mT, some_above)
-    of_query.mul_(width**-0.5)
-    of_key.mul_(math.log(2))
     shape = (batch, heads, -1, width)
-    return of_query.view(shape), of_key.view(shape), of_value.view(shape)
+    torch.mul(of_query.view(shape), width**-0.5, out=into[0])
+    torch.mul(of_key.view(shape), math.log(2), out=into[1])
+    into[2].copy_(of_value.view(shape))
 
 
 def _mix(

@@ -12,7 +12,7 @@ from jaxtyping import BFloat16, Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from hashtag2action.models.attention_bf16 import gradients, mix
+from hashtag2action.models.attention_bf16 import mix, write_gradients
 from hashtag2action.models.linear_bf16 import copy_of, normalized
 
 
@@ -80,8 +80,12 @@ class _SelfAttention(torch.autograd.Function):
         of_mixed = (above @ last).view(mixed.shape).transpose(1, 2)
         of_last = torch.mm(above.t(), mixed.reshape(above.shape), out=last)
         of_last_bias = above.sum(0)
-        of_parts = gradients(kept, ctx.steps, of_mixed, is_shifted=ctx.is_shifted)
-        above = torch.stack([part.transpose(1, 2) for part in of_parts], 2).view(len(rows), -1)
+        batch, num_tokens, num_heads, width = mixed.shape
+        above = normed.new_empty(batch, num_tokens, 3, num_heads, width)
+        of_query, of_key, of_value = above.permute(2, 0, 3, 1, 4).unbind(0)
+        into = of_query, of_key, of_value
+        write_gradients(kept, ctx.steps, of_mixed, into, is_shifted=ctx.is_shifted)
+        above = above.view(len(rows), -1)
         of_normed = above @ first
         of_weight = torch.mm(above.t(), normed, out=first)
         of_q_bias, _, of_v_bias = above.sum(0).chunk(3)
