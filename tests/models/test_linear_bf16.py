@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from hashtag2action.models import linear_bf16
 from hashtag2action.models.layers import Block
 from hashtag2action.models.linear import Linear
 from hashtag2action.models.linear_bf16 import bf16_gradients, leave_copy
@@ -93,9 +94,11 @@ def test_the_gradient_takes_the_memory_of_the_copy(generator):
 
 @pytest.mark.parametrize("num_read", [None, 4])
 @pytest.mark.parametrize("num_tokens", [9, 420])
-def test_a_block_gives_the_numbers_of_autocast_whatever_of_it_is_read(
-    num_tokens: int, num_read: int | None, generator
+@pytest.mark.parametrize("num_kept", [0, linear_bf16.KEPT_NUMBERS])
+def test_a_block_gives_the_numbers_of_autocast_whatever_is_read_or_kept(
+    num_tokens: int, num_read: int | None, num_kept: int, generator, monkeypatch
 ):
+    monkeypatch.setattr(linear_bf16, "KEPT_NUMBERS", num_kept)
     plain = Block(16, 2, 4.0)
     ours = copy.deepcopy(plain)
     tokens = torch.randn(2, num_tokens, 16, generator=generator)

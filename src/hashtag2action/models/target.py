@@ -39,7 +39,7 @@ def masked_targets(
     """
     pixels = unit_pixels(gather_tubelets(clips, decoded_idx, patch_size, tubelet_size)).flatten(3)
     if normalize:
-        centered = pixels - pixels.mean(dim=-1, keepdim=True)
+        centered = pixels.sub_(pixels.mean(dim=-1, keepdim=True))
         # The norm over sqrt(n - 1) is the unbiased deviation, at a fortieth of the time of `std`.
         norm = torch.linalg.vector_norm(centered, dim=-1, keepdim=True)
         deviation = norm / (pixels.shape[-1] - 1) ** 0.5
