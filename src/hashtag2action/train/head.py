@@ -53,14 +53,12 @@ def fit_head(
         VideoError: A clip cannot be read, and skipping was not asked for.
     """
     assert isinstance(model.head, nn.Linear), "a head to fit"
-    labels = dict(
-        zip((clip.clip_id for clip in batches.clips), batches.source.labels(), strict=True)
-    )
+    labels = batches.source.labels()
     found: list[Float[Tensor, "v d"]] = []
     wanted: list[int] = []
     was_training = model.training
     model.eval()
-    for number, clip, views in views_of(
+    for number, _, views in views_of(
         batches.clips,
         batches.reader,
         batches.sampling,
@@ -71,7 +69,7 @@ def fit_head(
         with torch.no_grad(), runtime.autocast():
             features = model.forward_features(views.to(runtime.device))
         found.append(features.float().cpu())
-        wanted.extend([labels[clip.clip_id]] * len(views))
+        wanted.extend([labels[number - 1]] * len(views))
         if on_progress is not None:
             on_progress("fit head", number, len(batches.clips))
     model.train(was_training)
