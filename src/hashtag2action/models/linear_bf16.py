@@ -9,7 +9,7 @@ the weight's next copy over the gradient.
 It is for steps of one pass: over several passes gradients would add up in bfloat16.
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -168,14 +168,8 @@ class _Bf16TwoLayers(torch.autograd.Function):
         of_first, of_first_bias = torch.mm(above.t(), normed, out=first), above.sum(0)
         of_scale = of_offset = None
         if moments:
-            of_rows, of_scale, of_offset = torch.ops.aten.native_layer_norm_backward.default(
-                of_rows.to(ctx.dtype),
-                rows,
-                rows.shape[1:],
-                *moments,
-                scale,
-                offset,
-                (True, True, True),
+            of_rows, of_scale, of_offset = norm_gradients(
+                of_rows.to(ctx.dtype), rows, moments, scale, offset
             )
         of_tokens = of_rows.view(ctx.shape).to(ctx.dtype)
         return None, of_tokens, of_scale, of_offset, of_first, of_first_bias, of_last, of_last_bias
@@ -188,3 +182,12 @@ def normalized(
     if scale is None:
         return (rows,)
     return torch.native_layer_norm(rows, rows.shape[1:], scale, offset, eps)
+
+
+def norm_gradients(
+    above: Tensor, rows: Tensor, moments: Sequence[Tensor], scale: Tensor, offset: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of what `normalized` was given: rows, scale and offset."""
+    return torch.ops.aten.native_layer_norm_backward.default(
+        above, rows, rows.shape[1:], *moments, scale, offset, (True, True, True)
+    )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from hashtag2action.models.attention_bf16 import mix, write_gradients
-from hashtag2action.models.linear_bf16 import copy_of, normalized
+from hashtag2action.models.linear_bf16 import copy_of, norm_gradients, normalized
 
 
 def self_attention_bf16(
@@ -89,15 +89,8 @@ class _SelfAttention(torch.autograd.Function):
         of_normed = above @ first
         of_weight = torch.mm(above.t(), normed, out=first)
         of_q_bias, _, of_v_bias = above.sum(0).chunk(3)
-        of_rows, of_scale, of_offset = torch.ops.aten.native_layer_norm_backward.default(
-            of_normed.to(ctx.dtype),
-            rows,
-            rows.shape[1:],
-            means,
-            deviations,
-            scale,
-            offset,
-            (True, True, True),
+        of_rows, of_scale, of_offset = norm_gradients(
+            of_normed.to(ctx.dtype), rows, (means, deviations), scale, offset
         )
         of_norm = of_rows.view(gradient.shape), of_scale, of_offset
         return None, *of_norm, of_weight, of_q_bias, of_v_bias, of_last, of_last_bias
