@@ -101,6 +101,7 @@ def grid(seed: int, num: int, folder: Path) -> tuple[list[Film], pa.Table, dict[
 
 
 def worker_pool() -> ProcessPoolExecutor:
+    """Open processes that each keep to one thread."""
     context = get_context("spawn")
     return ProcessPoolExecutor(_WORKERS, context, initializer=threadpool_limits, initargs=(1,))
 

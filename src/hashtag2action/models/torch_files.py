@@ -116,6 +116,7 @@ def _zip_places(path: Path, data: mmap.mmap) -> dict[str, tuple[int, int]]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
+    # `zipfile` raises NotImplementedError for versions of the format that it does not know.
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
         raise CheckpointError(f"is a damaged zip archive: {error}") from error
     places: dict[str, tuple[int, int]] = {}

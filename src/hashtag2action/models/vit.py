@@ -1,9 +1,9 @@
 """The vision transformer that recognizes actions: VideoMAE's encoder with a classifier.
 
 All tokens (in training perhaps some of them) are embedded, averaged after the last block,
-normalized and classified. Parameters
-carry upstream's names, so released weights load as they are: layer 0 of layer-wise decay is
-`patch_embed`, layers 1 to depth are `blocks.0` onwards, and `fc_norm` and `head` come last.
+normalized and classified. Parameters carry upstream's names, so released weights load as they are:
+layer 0 of layer-wise decay is `patch_embed`, layers 1 to depth are `blocks.0` onwards, and
+`fc_norm` and `head` come last.
 
 Source: VideoMAE V2 (arXiv 2303.16727), fine-tuning form.
 """
