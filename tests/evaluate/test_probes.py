@@ -83,6 +83,7 @@ def test_probes_tell_colors_from_frozen_features(world: Path, tmp_path: Path) ->
         assert result[f"{kind}_top1"] >= 0.75, kind
         table = pq.read_table(tmp_path / "out" / kind / "predictions.parquet")
         assert table.num_rows == 8
+    assert result["precision"] == "fp32"
     assert probe(config, tmp_path / "out") == result
 
 

@@ -42,6 +42,7 @@ def test_recognizer_learns_the_color_of_a_square(
         tmp_path / "judged",
     )
     assert found["top1"] == 1.0
+    assert result["precision"] == found["precision"] == "fp32"
 
 
 def test_pretrained_weights_are_where_it_begins(settings: Settings, tmp_path: Path) -> None:

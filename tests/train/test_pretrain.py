@@ -12,6 +12,7 @@ import torch
 from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.evaluate.recognizer import read_card
 from hashtag2action.logs import read_metrics
+from hashtag2action.models import processor
 from hashtag2action.models.weights import load_safetensors
 from hashtag2action.train.checkpoint import list_checkpoints
 from hashtag2action.train.ledger import TrainingDivergedError
@@ -58,6 +59,30 @@ def test_interrupted_run_ends_as_the_uninterrupted_one(settings: Settings, tmp_p
         for name in ("whole", "cut")
     )
     assert cut == whole
+
+
+def test_a_run_that_goes_on_elsewhere_keeps_its_precision(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = settings(masking=MASKING)
+    values["runtime"] |= {"precision": "auto"}
+    config = Pretrain(**values)
+
+    def stop(label: str, done: int, total: int, note: str = "") -> None:
+        if label == "pretrain" and done == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(processor, "cpu_features", lambda: {"avx512_bf16": True})
+    result = pretrain(config, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(config, tmp_path / "cut", stop)
+    monkeypatch.setattr(processor, "cpu_features", lambda: {"avx2": True})
+    assert pretrain(config, tmp_path / "cut")["precision"] == result["precision"] == "bf16"
+    whole, cut = (
+        load_safetensors(tmp_path / name / "weights.safetensors")[0] for name in ("whole", "cut")
+    )
+    assert all(torch.equal(cut[name], whole[name]) for name in whole)
+    assert pretrain(config, tmp_path / "other")["precision"] == "fp32"
     weights = [load_safetensors(tmp_path / n / "weights.safetensors")[0] for n in ("whole", "cut")]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 

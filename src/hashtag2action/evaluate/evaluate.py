@@ -68,9 +68,9 @@ def evaluate(config: Evaluate, out: Path, on_progress: OnProgress | None = None)
     """Judge a recognizer.
 
     Softmax per view, mean over views. Writes config.yaml, environment.json, metrics.json
-    (accuracies, the confusion matrix, calibration, and whether the weights were chosen by test
-    clips), classes.csv and predictions.parquet (one row per clip, its id a path, with the
-    probabilities of every view).
+    (accuracies, the confusion matrix, calibration, the precision, and whether the weights were
+    chosen by test clips), classes.csv and predictions.parquet (one row per clip, its id a path,
+    with the probabilities of every view).
 
     Returns:
         What metrics.json holds.
@@ -98,6 +98,7 @@ def evaluate(config: Evaluate, out: Path, on_progress: OnProgress | None = None)
         "num_views": probabilities.shape[1],
         "is_test": clips.is_test,
         "selection": selection(config.weights),
+        "precision": config.runtime.settled_precision,
     }
     ids = [clip.clip_id for clip in read]
     write_predictions(out / "predictions.parquet", ids, labels, probabilities, card.class_names)

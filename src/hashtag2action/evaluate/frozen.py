@@ -129,6 +129,7 @@ def features(config: Features, out: Path, on_progress: OnProgress | None = None)
         "features": path.name,
         "num_clips": num_clips,
         "num_unreadable": num_unreadable,
+        "precision": encoder.runtime.settled_precision,
         "num_features": encoder.card.network.embed_dim,
         "seconds": time.perf_counter() - begun,
     }

@@ -20,6 +20,7 @@ from hashtag2action.config import Config
 from hashtag2action.data.frames import OnProgress
 from hashtag2action.errors import ConfigError
 from hashtag2action.evaluate.attentive import AttentiveSettings, attentive_scores
+from hashtag2action.evaluate.compute import precisions_of
 from hashtag2action.evaluate.evaluate import EvaluationData, EvaluationRuntime, write_predictions
 from hashtag2action.evaluate.frozen import MIDDLE, FrozenEncoder, write_features
 from hashtag2action.evaluate.metrics import summary
@@ -62,8 +63,8 @@ class Probe(Config):
 def probe(config: Probe, out: Path, on_progress: OnProgress | None = None) -> dict[str, Any]:
     """Judge frozen features.
 
-    Writes train.parquet and test.parquet (features, made once), and for each kind a folder with
-    metrics.json and predictions.parquet as an evaluation does.
+    Writes precision.json, train.parquet and test.parquet (features, made once), and for each kind a
+    folder with metrics.json and predictions.parquet as an evaluation does.
 
     Returns:
         What result.json holds: top-1 of each kind, and what was chosen.
@@ -81,7 +82,7 @@ def probe(config: Probe, out: Path, on_progress: OnProgress | None = None) -> di
     classes = config.train.clips.read().class_names
     if not classes or config.test.clips.read().class_names != classes:
         raise ConfigError("probe: train and test must have the same classes in the same order")
-    encoder = FrozenEncoder.open(config.weights, config.runtime)
+    encoder = FrozenEncoder.open(config.weights, config.runtime.held_in(out))
     known, labels, _ = _features(encoder, config.train, config, out / "train.parquet", on_progress)
     asked, truth, ids = _features(encoder, config.test, config, out / "test.parquet", on_progress)
     places = {name: place for place, name in enumerate(classes)}
@@ -104,6 +105,7 @@ def probe(config: Probe, out: Path, on_progress: OnProgress | None = None) -> di
         found = summary(scores, answers, classes)
         write_json(folder / "metrics.json", found)
         result[f"{kind}_top1"], result[f"{kind}_top5"] = found["top1"], found["top5"]
+    result["precision"] = precisions_of(out)
     result["seconds"] = time.perf_counter() - begun
     write_json(out / "result.json", result)
     return result

@@ -24,7 +24,7 @@ from hashtag2action.train.input import TrainingData, open_data
 from hashtag2action.train.objective import Classification, KeptTokens
 from hashtag2action.train.optim import Optimization
 from hashtag2action.train.parallel import World, open_world
-from hashtag2action.train.run import Task, Training, enter, run
+from hashtag2action.train.run import Task, Training, enter, run, start
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +87,10 @@ class Finetune(Training):
 def finetune(config: Finetune, out: Path, on_progress: OnProgress | None = None) -> dict[str, Any]:
     """Fine-tune, or go on with an interrupted run in the same folder; a finished one is left.
 
-    Writes config.yaml, environment.json, metrics.jsonl, checkpoints/, weights.safetensors and
-    result.json. The weights are those of the last step. With clips held out or `watch.clips`,
-    weights_best.safetensors holds those that told them apart best, and result.json says so.
+    Writes config.yaml, environment.json, precision.json, metrics.jsonl, checkpoints/,
+    weights.safetensors and result.json. The weights are those of the last step. With clips held
+    out or `watch.clips`, weights_best.safetensors holds those that told them apart best, and
+    result.json says so.
 
     Args:
         config: The recipe.
@@ -118,7 +119,7 @@ def _finetune(
         hold_to_init(out, config.init)
     if finished is not None:
         return finished
-    config.runtime.start()
+    config = start(config, out, world)
     trained_grid = _trained_grid(config)
     data = open_data(
         config.data, config.watch, config.network, config.optimization, config.seed, on_progress

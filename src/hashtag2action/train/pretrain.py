@@ -17,7 +17,7 @@ from hashtag2action.train.input import open_data
 from hashtag2action.train.objective import MaskedReconstruction, Masking
 from hashtag2action.train.parallel import World, open_world
 from hashtag2action.train.reconstruct import reconstruct, write_strips
-from hashtag2action.train.run import Task, Training, enter, run
+from hashtag2action.train.run import Task, Training, enter, run, start
 
 NUM_RECONSTRUCTIONS = 4
 """Clips drawn at each look; chosen: enough to judge by eye."""
@@ -36,8 +36,8 @@ class Pretrain(Training):
 def pretrain(config: Pretrain, out: Path, on_progress: OnProgress | None = None) -> dict[str, Any]:
     """Pre-train, or go on with an interrupted run in the same folder; a finished one is left.
 
-    Writes config.yaml, environment.json, metrics.jsonl, checkpoints/, weights.safetensors,
-    reconstructions/*.png and result.json.
+    Writes config.yaml, environment.json, precision.json, metrics.jsonl, checkpoints/,
+    weights.safetensors, reconstructions/*.png and result.json.
 
     Args:
         config: The recipe.
@@ -67,7 +67,7 @@ def _pretrain(
         hold_to_init(out, config.init)
     if finished is not None:
         return finished
-    config.runtime.start()
+    config = start(config, out, world)
     torch.manual_seed(config.seed)
     model = config.network.build_pretraining()
     if config.init is not None:

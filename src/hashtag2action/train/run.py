@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -14,6 +14,7 @@ from hashtag2action.config import Config
 from hashtag2action.data.frames import OnProgress
 from hashtag2action.data.loader import Batch, iterate
 from hashtag2action.errors import ConfigError
+from hashtag2action.evaluate.compute import precisions_of
 from hashtag2action.evaluate.recognizer import Card, Network
 from hashtag2action.logs import MetricWriter, begin_run, finished_result, read_metrics
 from hashtag2action.models.linear_bf16 import bf16_gradients
@@ -57,6 +58,30 @@ class Training(Config):
     """Seed of weights, order, augmentation and masks."""
     runtime: Runtime = Runtime()
     """Device, precision, logging; changes no result beyond rounding."""
+
+
+AnyTraining = TypeVar("AnyTraining", bound=Training)
+
+
+def start(config: AnyTraining, out: Path, world: World) -> AnyTraining:
+    """Set the threads of this process, and settle the precision that all processes share.
+
+    Args:
+        config: The recipe.
+        out: Folder of the run, which has been entered.
+        world: The processes.
+
+    Returns:
+        The recipe in that precision.
+    """
+    # The first process says which one it is; the others read it.
+    if not world.is_first:
+        world.wait()
+    runtime = config.runtime.held_in(out)
+    if world.is_first:
+        world.wait()
+    runtime.start()
+    return config.model_copy(update={"runtime": runtime})
 
 
 def enter(out: Path, config: Training, world: World) -> dict[str, Any] | None:
@@ -106,7 +131,7 @@ def run(
     """Train from the newest state in the folder, or from the start, to the end; write weights.
 
     Args:
-        config: The recipe.
+        config: The recipe, in a settled precision.
         model: The network, on its device; it comes back trained, spread as the runtime says.
         task: What is learned.
         data: The clips.
@@ -115,7 +140,8 @@ def run(
         on_progress: Told how far it is.
 
     Returns:
-        Steps, first and last logged loss, learning rate, best state, mean samples per second.
+        Steps, first and last logged loss, learning rate, best state, mean samples per second,
+        precision.
     """
     runtime, optimization = config.runtime, config.optimization
     schedule = optimization.schedule(len(data.batches.clips))
@@ -174,6 +200,7 @@ def _summary(
         "num_clips": len(data.batches.clips),
         "num_unreadable": sum(line["num_unreadable"] for line in lines),
         "num_dropped": data.num_dropped,
+        "precision": precisions_of(out),
     }
 
 

@@ -1,0 +1,35 @@
+"""What a device multiplies by instructions of its own: asked here and nowhere else.
+
+The answers are the device's, never a timing's, so that a run which goes on where it began computes
+the same numbers.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+BF16_PRODUCTS = ("avx512_bf16", "amx_bf16", "bf16")
+"""Instructions that multiply bfloat16, as torch names them; the last one is Arm's."""
+
+
+def cpu_features() -> Mapping[str, Any]:
+    """Return what torch finds of this CPU: its name, and whether it has which instructions."""
+    return torch.cpu.get_capabilities()
+
+
+def multiplies_bf16(device: str) -> bool:
+    """Whether a device multiplies bfloat16 by instructions of its own, by way of what torch has.
+
+    A CPU without them widens every number first, and so does torch without oneDNN.
+    """
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    features = cpu_features()
+    has_products = any(features.get(name, False) for name in BF16_PRODUCTS)
+    return has_products and torch.backends.mkldnn.is_available()
+
+
+def cpu_name() -> str:
+    """Name the CPU, as far as torch knows it, for messages."""
+    return str(cpu_features().get("cpu_name", "this CPU"))
