@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from hashtag2action.models import attention, processor
 from hashtag2action.models.attention import (
     SHORT_SEQUENCE,
     TILE_SCORES,
@@ -42,6 +43,26 @@ def test_tiles_give_what_the_fused_kernel_gives(num_queries, rows, dtype, tolera
         assert one.dtype is dtype
         assert one.shape == other.shape
         assert ((one.float() - other).abs().max() / other.abs().max()).item() < tolerance
+
+
+@pytest.mark.parametrize(("has_avx512", "num_tokens"), [(True, 401), (True, 400), (False, 401)])
+def test_long_sequences_in_float32_take_tiles_where_there_is_avx512(
+    has_avx512, num_tokens, generator, monkeypatch
+):
+    features = dict.fromkeys(processor.AVX512_PRODUCTS, has_avx512)
+    monkeypatch.setattr(processor, "cpu_features", lambda: features)
+    tiled: list[int] = []
+
+    def count(*given):
+        tiled.append(given[0].shape[-2])
+        return tiled_attention(*given)
+
+    monkeypatch.setattr(attention, "tiled_attention", count)
+    query, key, value = torch.randn(3, 2, 2, num_tokens, 8, generator=generator)
+    mixed = attend(query, key, value)
+    assert tiled == ([401] if has_avx512 and num_tokens == 401 else [])
+    scores = (query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5).softmax(-1)
+    torch.testing.assert_close(mixed, scores @ value, atol=1e-5, rtol=1e-5)
 
 
 def test_tiles_are_even_and_stay_in_the_cache():

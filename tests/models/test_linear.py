@@ -3,10 +3,40 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from hashtag2action.models import linear as linears
+from hashtag2action.models import processor
 from hashtag2action.models.linear import Linear, linear, product, two_layers
 
+AVX512 = dict.fromkeys(("avx2", "avx512_f", "avx512_bw", "avx512_dq", "avx512_vl"), True)
+AVX2 = AVX512 | {"avx512_bw": False}
 
-def test_linear_layers_give_torchs_numbers_and_gradients(generator):
+
+@pytest.fixture(params=[AVX512, AVX2], ids=["AVX-512", "AVX2"])
+def features(request, monkeypatch):
+    """What the package takes the CPU for; either way every CPU computes the same."""
+    monkeypatch.setattr(processor, "cpu_features", lambda: request.param)
+    return request.param
+
+
+def test_onednn_multiplies_float32_where_there_is_avx512(features, generator, monkeypatch):
+    counted, onednn = [], linears._onednn
+
+    def count(*tensors):
+        counted.append(tensors)
+        return onednn(*tensors)
+
+    monkeypatch.setattr(linears, "_onednn", count)
+    weight = torch.randn(20, 12, generator=generator, requires_grad=True)
+    other = torch.randn(12, 20, generator=generator, requires_grad=True)
+    bias = torch.zeros(20), torch.zeros(12)
+    rows = torch.randn(5, 12, generator=generator, requires_grad=True)
+    linear(rows, weight, bias[0]).sum().backward()
+    two_layers(rows, (weight, bias[0]), (other, bias[1])).sum().backward()
+    product(rows.detach(), other.detach())
+    assert len(counted) == (3 + 6 + 1 if features is AVX512 else 0)
+
+
+def test_linear_layers_give_torchs_numbers_and_gradients(features, generator):
     weight = torch.randn(20, 12, generator=generator, requires_grad=True)
     bias = torch.randn(20, generator=generator, requires_grad=True)
     dense = torch.randn(3, 7, 12, generator=generator, requires_grad=True)
@@ -24,7 +54,7 @@ def test_linear_layers_give_torchs_numbers_and_gradients(generator):
                 torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
-def test_rows_of_a_weight_serve_as_one(generator):
+def test_rows_of_a_weight_serve_as_one(features, generator):
     weight = torch.randn(30, 12, generator=generator)
     tokens = torch.randn(5, 12, generator=generator)
     torch.testing.assert_close(linear(tokens, weight[10:20], None), tokens @ weight[10:20].T)
@@ -32,7 +62,7 @@ def test_rows_of_a_weight_serve_as_one(generator):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_products_take_matrices_and_their_transposes(dtype, generator):
+def test_products_take_matrices_and_their_transposes(features, dtype, generator):
     left = torch.randn(9, 4, generator=generator).to(dtype)
     right = torch.randn(4, 6, generator=generator).to(dtype)
     expected = left @ right
@@ -52,7 +82,7 @@ def test_a_layer_runs_in_bfloat16_under_autocast(generator):
 
 
 @pytest.mark.parametrize("norm", [None, nn.LayerNorm(12, eps=1e-6)])
-def test_two_layers_give_torchs_numbers_and_gradients_and_keep_no_gelu(norm, generator):
+def test_two_layers_give_torchs_numbers_and_gradients_and_keep_no_gelu(features, norm, generator):
     shapes = ((3, 7, 12), (20, 12), (20,), (5, 20), (5,))
     leaves = [torch.randn(shape, generator=generator, requires_grad=True) for shape in shapes]
     tokens, *layers = leaves

@@ -1,9 +1,10 @@
-"""Linear layers, in float32 on a CPU by way of oneDNN.
+"""Linear layers, in float32 on a CPU with AVX-512 by way of oneDNN.
 
 torch hands float32 products on a CPU to MKL, which falls back to AVX2 on processors of other
-makers; oneDNN, which torch carries too, does not. Measured (torch 2.13, one core of an AMD Zen 5,
-at the shapes of ViT-B): 90 to 107 GFLOP/s against 150 to 245, forward and both backward products.
-bfloat16 products go to oneDNN anyway.
+makers; oneDNN, which torch carries too, does not. Measured (torch 2.13, one core, at the shapes of
+ViT-B, GFLOP/s of MKL and oneDNN, forward and both backward products): 90 to 107 and 150 to 245 on
+an AMD Zen 5; 66 to 93 and 38 to 82 on a Zen 3, which has AVX2 alone: forward 1.0 to 1.3 of MKL's
+time, a weight's gradient 1.1 to 2.3. bfloat16 products go to oneDNN anyway.
 """
 
 from typing import Any
@@ -20,6 +21,7 @@ from hashtag2action.models.linear_bf16 import (
     normalized,
     two_layers_bf16,
 )
+from hashtag2action.models.processor import has_avx512
 
 
 def linear(
@@ -28,7 +30,7 @@ def linear(
     """Compute tokens weight^T + bias: the only place where linear layers are computed."""
     if has_bf16_gradient(weight):
         return linear_bf16(tokens, weight, bias)
-    if not _by_onednn(tokens, weight):
+    if not (_are_fp32(tokens, weight) and onednn_takes(tokens)):
         return F.linear(tokens, weight, bias)
     return _OnednnLinear.apply(tokens, weight, bias)  # pyright: ignore[reportReturnType]
 
@@ -41,9 +43,9 @@ def two_layers(
 ) -> Float[Tensor, "*b o"]:
     """Compute two linear layers with an exact GELU between them.
 
-    By way of oneDNN only what goes into the norm and into the GELU is kept for the backward pass,
-    and what comes out of them is computed again: a third less is kept by a block, at a hundredth
-    more time (float32, ViT-B's pre-training step, the GELU alone: 1.01, least 1.00, largest 1.03).
+    In float32 on a CPU only what goes into the norm and into the GELU is kept for the backward
+    pass, and what comes out of them is computed again: a third less is kept by a block, at a
+    hundredth more time (ViT-B's pre-training step, the GELU alone: 1.01, least 1.00, largest 1.03).
 
     Args:
         tokens: Rows of numbers.
@@ -53,11 +55,11 @@ def two_layers(
     """
     if has_bf16_gradient(first[0]) and has_bf16_gradient(second[0]):
         return two_layers_bf16(tokens, first, second, norm)
-    if not (_by_onednn(tokens, first[0]) and onednn_takes(second[0])):
+    if not _are_fp32(tokens, first[0], second[0]):
         rows = tokens if norm is None else norm(tokens)
         return linear(F.gelu(linear(rows, *first)), *second)
     scale, offset, eps = (None, None, 0.0) if norm is None else (norm.weight, norm.bias, norm.eps)
-    return _OnednnTwoLayers.apply(eps, tokens, scale, offset, *first, *second)  # pyright: ignore[reportReturnType]
+    return _TwoLayers.apply(eps, tokens, scale, offset, *first, *second)  # pyright: ignore[reportReturnType]
 
 
 class Linear(nn.Linear):
@@ -68,24 +70,29 @@ class Linear(nn.Linear):
         return linear(input, self.weight, self.bias)
 
 
-def onednn_takes(tensor: Tensor) -> bool:
-    """Whether products of this tensor are faster by oneDNN than by what torch chooses.
-
-    Blocks that are compiled are left to the compiler.
-    """
+def _is_fp32_on_cpu(tensor: Tensor) -> bool:
+    # Blocks that are compiled are left to the compiler.
     return (
         # First of all: the compiler cannot look into what follows, and a graph would break here.
         not torch.compiler.is_compiling()
         and tensor.dtype is torch.float32
         and tensor.device.type == "cpu"
         and tensor.numel() > 0
-        and torch.backends.mkldnn.enabled
-        and torch.backends.mkldnn.is_available()
     )
 
 
-def _by_onednn(tokens: Tensor, weight: Tensor) -> bool:
-    return onednn_takes(tokens) and onednn_takes(weight) and not torch.is_autocast_enabled("cpu")
+def onednn_takes(tensor: Tensor) -> bool:
+    """Whether products of this tensor are faster by oneDNN than by what torch chooses."""
+    return (
+        _is_fp32_on_cpu(tensor)
+        and torch.backends.mkldnn.enabled
+        and torch.backends.mkldnn.is_available()
+        and has_avx512()
+    )
+
+
+def _are_fp32(*tensors: Tensor) -> bool:
+    return all(map(_is_fp32_on_cpu, tensors)) and not torch.is_autocast_enabled("cpu")
 
 
 def product(left: Float[Tensor, "m k"], right: Float[Tensor, "k n"]) -> Float[Tensor, "m n"]:
@@ -124,7 +131,7 @@ class _OnednnLinear(torch.autograd.Function):
         return of_tokens, of_weight, of_bias
 
 
-class _OnednnTwoLayers(torch.autograd.Function):
+class _TwoLayers(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
@@ -136,10 +143,11 @@ class _OnednnTwoLayers(torch.autograd.Function):
     ) -> Tensor:
         weight, bias, last_weight, last_bias = (part.contiguous() for part in layers)
         rows = tokens.reshape(-1, tokens.shape[-1]).contiguous()
-        hidden = _onednn(normalized(rows, scale, offset, eps)[0], weight, bias)
+        multiply = _onednn if onednn_takes(rows) else F.linear
+        hidden = multiply(normalized(rows, scale, offset, eps)[0], weight, bias)
         ctx.save_for_backward(rows, scale, offset, hidden, weight, last_weight)
         ctx.shape, ctx.eps = tokens.shape, eps
-        out = _onednn(F.gelu(hidden), last_weight, last_bias)
+        out = multiply(F.gelu(hidden), last_weight, last_bias)
         return out.view(*tokens.shape[:-1], len(last_weight))
 
     @staticmethod

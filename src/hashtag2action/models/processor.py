@@ -12,6 +12,10 @@ import torch
 BF16_PRODUCTS = ("avx512_bf16", "amx_bf16", "bf16")
 """Instructions that multiply bfloat16, as torch names them; the last one is Arm's."""
 
+AVX512_PRODUCTS = ("avx512_f", "avx512_bw", "avx512_dq", "avx512_vl")
+"""Instructions that oneDNN asks for before it multiplies float32 by AVX-512. Source: its
+`avx512_core`."""
+
 
 def cpu_features() -> Mapping[str, Any]:
     """Return what torch finds of this CPU: its name, and whether it has which instructions."""
@@ -28,6 +32,12 @@ def multiplies_bf16(device: str) -> bool:
     features = cpu_features()
     has_products = any(features.get(name, False) for name in BF16_PRODUCTS)
     return has_products and torch.backends.mkldnn.is_available()
+
+
+def has_avx512() -> bool:
+    """Whether a CPU has the parts of AVX-512 that products in float32 are written for."""
+    features = cpu_features()
+    return all(features.get(name, False) for name in AVX512_PRODUCTS)
 
 
 def cpu_name() -> str:
