@@ -101,11 +101,7 @@ def mix(parts: tuple[Tensor, Tensor, Tensor], steps: tuple[int, int], *, keeps: 
     """
     query, key, value = parts
     batch, heads, num_queries, width = query.shape
-    # Powers of two are raised faster than powers of e.
-    queries = torch.mul(
-        query, width**-0.5 * math.log2(math.e), out=query.new_empty(query.shape)
-    ).flatten(0, 1)
-    packed = queries, _packed(key), _packed(value)
+    packed = _packed(query), _packed(key), _packed(value)
     # Laid out as the projection that follows reads it: tokens first, then heads.
     mixed = query.new_empty(batch, num_queries, heads, width)
     is_shifted = False
@@ -164,7 +160,7 @@ def write_gradients(
             to_value += torch.bmm(raised.mT, some_above)
     shape = (batch, heads, -1, width)
     torch.mul(of_query.view(shape), width**-0.5, out=into[0])
-    torch.mul(of_key.view(shape), math.log(2), out=into[1])
+    torch.mul(of_key.view(shape), width**-0.5, out=into[1])
     into[2].copy_(of_value.view(shape))
 
 
@@ -196,7 +192,10 @@ def _mix(
 
 
 def _powers(queries: Tensor, keys: Tensor, *, is_shifted: bool) -> Tensor:
-    scores = torch.bmm(queries, keys)
+    scores = queries.new_empty(*queries.shape[:2], keys.shape[2])
+    # Powers of two are raised faster than powers of e; the product scales at no cost.
+    scale = queries.shape[2] ** -0.5 * math.log2(math.e)
+    scores.baddbmm_(queries, keys, beta=0, alpha=scale)
     if is_shifted:
         scores.sub_(scores.amax(-1, keepdim=True))
     return scores.exp2_()
