@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hashtag2action.models import linear_bf16
+from hashtag2action.models import linear_bf16, processor
 from hashtag2action.models.layers import Block
 from hashtag2action.models.linear import Linear
-from hashtag2action.models.linear_bf16 import bf16_gradients, leave_copy
+from hashtag2action.models.linear_bf16 import affine_bf16, bf16_gradients, leave_copy
 
 
 def loss_of(network: nn.Module, tokens: Tensor) -> Tensor:
@@ -37,6 +37,20 @@ def test_gradients_are_those_of_autocast_number_by_number(generator):
     in_bf16 = {name for name, one in gradients.items() if one.dtype is torch.bfloat16}
     linear = ("0.attn.qkv", "0.attn.proj", "0.mlp.fc1", "0.mlp.fc2", "1")
     assert in_bf16 == {f"{name}.weight" for name in linear}
+
+
+@pytest.mark.parametrize("num_rows", [0, 1, 70])
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_a_bias_is_added_as_torch_does_with_and_without_instructions(
+    has_bias: bool, num_rows: int, generator, monkeypatch
+):
+    rows = torch.randn(num_rows, 24, generator=generator).bfloat16()
+    weight = torch.randn(40, 24, generator=generator).bfloat16()
+    bias = torch.randn(40, generator=generator) if has_bias else None
+    expected = nn.functional.linear(rows, weight, None if bias is None else bias.bfloat16())
+    assert torch.equal(affine_bf16(rows, weight, bias), expected)
+    monkeypatch.setattr(processor, "cpu_features", lambda: {"avx2": True})
+    assert torch.equal(affine_bf16(rows, weight, bias), expected)
 
 
 def test_gradients_are_in_float32_again_afterwards(generator):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from hashtag2action.models.attention_bf16 import mix, write_gradients
-from hashtag2action.models.linear_bf16 import copy_of, norm_gradients, normalized
+from hashtag2action.models.linear_bf16 import affine_bf16, copy_of, norm_gradients, normalized
 
 
 def self_attention_bf16(
@@ -52,9 +52,9 @@ class _SelfAttention(torch.autograd.Function):
         rows = tokens.reshape(-1, width)
         normed, *moments = normalized(rows, scale, offset, eps)
         normed = normed.to(torch.bfloat16)
-        bias = torch.cat([q_bias, torch.zeros_like(q_bias), v_bias]).to(torch.bfloat16)
+        bias = torch.cat([q_bias, torch.zeros_like(q_bias), v_bias])
         ctx.copies = copy_of(weight), copy_of(last_weight)
-        joined = torch.addmm(bias, normed, ctx.copies[0].t())
+        joined = affine_bf16(normed, ctx.copies[0], bias)
         joined = joined.view(batch, num_tokens, 3, num_heads, -1)
         query, key, value = joined.permute(2, 0, 3, 1, 4).unbind(0)
         found = mix((query, key, value), ctx.steps, keeps=keeps)
@@ -63,7 +63,7 @@ class _SelfAttention(torch.autograd.Function):
             rows, scale, offset, *moments, normed, weight, last_weight, *found.kept
         )
         mixed = found.mixed.transpose(1, 2).reshape(-1, width)
-        out = torch.addmm(last_bias.to(torch.bfloat16), mixed, ctx.copies[1].t())
+        out = affine_bf16(mixed, ctx.copies[1], last_bias)
         return out.view(tokens.shape)
 
     @staticmethod
