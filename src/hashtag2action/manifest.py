@@ -277,7 +277,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _refusal(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    old, new = _flat(found.get("settings", {})), _flat(wanted["settings"])
+    old, new = flattened(found.get("settings", {})), flattened(wanted["settings"])
     changes = [
         f"{name} was {old.get(name)!r}, is now {new.get(name)!r}"
         for name in sorted(old.keys() | new.keys())
@@ -290,11 +290,12 @@ def _refusal(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> str:
     )
 
 
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flattened(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Name every value within nested sections `section.field`, in their order."""
     flat: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
+            flat |= flattened(value, f"{prefix}{name}.")
         else:
             flat[f"{prefix}{name}"] = value
     return flat

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from hashtag2action.evaluate.paper import PAPER_TOP1
+from hashtag2action.manifest import flattened
 from hashtag2action.report.discover import Run, read_json, read_settings
 from hashtag2action.report.matrix import Confusion, confusions, heat_map
 
@@ -116,8 +117,8 @@ def read_score(run: Path) -> list[ScoreSection]:
     sections = []
     for title in sorted(values, key=_score_place):
         inner = values[title]
-        pairs = _flat(inner) if isinstance(inner, dict) else [("", inner)]
-        lines = tuple((name, shown(value)) for name, value in pairs)
+        told = flattened(inner) if isinstance(inner, dict) else {"": inner}
+        lines = tuple((name, shown(value)) for name, value in told.items())
         sections.append(ScoreSection(str(title), lines))
     return sections
 
@@ -135,16 +136,6 @@ def shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(shown(item) for item in value) or "none"
     return str(value)
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    pairs: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        if isinstance(value, dict):
-            pairs += _flat(value, f"{prefix}{name}.")
-        else:
-            pairs.append((f"{prefix}{name}", value))
-    return pairs
 
 
 def _class_lines(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> list[ClassLine]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hashtag2action.manifest import Manifest
+from hashtag2action.manifest import Manifest, flattened
 from hashtag2action.report.discover import read_json
 
 Row = dict[str, Any]
@@ -27,7 +27,7 @@ def stage_settings(run: Path, stage: str) -> dict[str, Any]:
     folder = stage_folder(run, stage)
     plan = read_json(folder / "plan.json") if folder else None
     settings = plan.get("settings") if isinstance(plan, dict) else None
-    return _flat(settings) if isinstance(settings, dict) else {}
+    return flattened(settings) if isinstance(settings, dict) else {}
 
 
 def read_table(run: Path, stage: str, side: str, columns: Sequence[str]) -> pa.Table | None:
@@ -71,13 +71,3 @@ def numbers(table: pa.Table | None, column: str) -> list[float]:
         return []
     values = pc.cast(table[column], pa.float64())
     return values.filter(pc.fill_null(pc.is_finite(values), False)).to_pylist()
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
