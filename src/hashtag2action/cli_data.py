@@ -1,16 +1,21 @@
 """Verbs that look at data sets of clips and their splits. A part of `cli`."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hashtag2action.cli_weights import Json, say
+from hashtag2action.engines.base import Limits, Lost
+from hashtag2action.engines.local import LocalEngine
 from hashtag2action.terminal import ProgressLine, render_table
 
 if TYPE_CHECKING:
-    from hashtag2action.data.check import Health
+    from hashtag2action.data.check import Found, Health
+    from hashtag2action.data.clip_set import ClipSet
 
 app = typer.Typer(help="Data sets of clips.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -56,6 +61,9 @@ def check(
         float, typer.Option(min=0, help="Seconds of a sample; shorter clips are listed.")
     ] = 16 * 4 / 30,
     workers: Annotated[int, typer.Option(min=1, help="Processes that decode.")] = 1,
+    max_s: Annotated[
+        float, typer.Option(min=0.1, help="Seconds one clip may take; beyond, it is broken.")
+    ] = 300.0,
     as_json: Json = False,
 ) -> None:
     """Decode a data set, or some of it, and say what is broken, short, and how it is made.
@@ -66,8 +74,9 @@ def check(
     from hashtag2action.data.guess import origin_of
 
     clips = origin_of(where, root, columns, overrides or []).read()
+    look = partial(_look_apart, LocalEngine(num_workers=workers), max_s)
     with ProgressLine(quiet=as_json) as progress:
-        health = check_clips(clips, num, sample_s, workers, progress)
+        health = check_clips(clips, num, sample_s, look, progress)
     say(asdict(health), _in_words(health, sample_s), as_json)
     if health.broken:
         raise typer.Exit(1)
@@ -93,6 +102,33 @@ def splits(
         lines.append(f"a mean over {len(found.splits)} of the {NUM_SPLITS} splits only")
     lines += [f"selection: {said}" for said in dict.fromkeys(found.selections)]
     say(asdict(found), "\n".join(lines), as_json)
+
+
+def _look_apart(
+    engine: LocalEngine, max_s: float, clips: "ClipSet", places: Sequence[int]
+) -> Iterator[tuple[int, "Found"]]:
+    """Look at clips in processes of their own, so that a file costs itself and nothing else."""
+    from hashtag2action.data.check import Found
+
+    limits = Limits(max_seconds_per_video=max_s)
+    told = {
+        "crashed": "its decoder crashes",
+        "timed_out": f"takes longer than {max_s:g} s",
+        "too_large": f"needs more than {limits.max_memory_mb_per_video} MiB of memory",
+    }
+    for index, found in engine.map(partial(_open_look, clips), places, limits):
+        place = places[index]
+        if isinstance(found, Lost):
+            clip = clips.clips[place]
+            yield place, Found(clip.clip_id, str(clip.path), told[found.reason])
+        else:
+            yield place, found
+
+
+def _open_look(clips: "ClipSet") -> "Callable[[int], Found]":
+    from hashtag2action.data.check import look_at
+
+    return lambda place: look_at(clips.clips[place])
 
 
 def _in_words(health: "Health", sample_s: float) -> str:

@@ -1,5 +1,7 @@
 import json
+import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -51,10 +53,26 @@ def test_broken_and_short_files_are_named_with_their_reason(mixed: Path) -> None
 
 def test_sample_is_the_same_every_time_and_workers_change_nothing(mixed: Path) -> None:
     clips = FolderClips(folder=mixed).read()
-    one, other = check_clips(clips, num=4), check_clips(clips, num=4, num_workers=2)
-    assert one == other
+    one = check_clips(clips, num=4)
+    given = ["data", "check", str(mixed), "--num", "4", "--workers", "2", "--json"]
+    assert json.loads(CliRunner().invoke(app, given).stdout) == asdict(one)
     assert (one.num_clips, one.num_checked) == (9, 4)
     assert one.classes == {"jump": 5, "run": 4}
+
+
+def test_a_file_that_holds_its_process_costs_itself_alone(mixed: Path) -> None:
+    # A pipe that nobody writes to holds whoever opens it, as a share that is gone does.
+    os.mkfifo(mixed / "share.mp4")
+    files = ["share.mp4", "jump/short.mp4", "run/page.mp4"]
+    (mixed / "list.txt").write_text("".join(f"{file} 0\n" for file in files))
+    given = ["data", "check", str(mixed / "list.txt"), "--max-s", "2", "--json"]
+    found = json.loads(CliRunner().invoke(app, given).stdout)
+    problems = {Path(item["path"]).name: item["problem"] for item in found["broken"]}
+    assert problems == {
+        "share.mp4": "takes longer than 2 s",
+        "page.mp4": "not a video, but a web page",
+    }
+    assert found["codecs"] == {"h264": 1}
 
 
 def test_span_beyond_its_file_is_broken(videos: Path) -> None:

@@ -1,12 +1,9 @@
 """Are all clips there, whole and long enough? Decodes them before hours are spent."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,10 +20,6 @@ MIN_DECODED_FRACTION = 0.9
 """Least share of the promised frames that must decode. Chosen: as in curation."""
 SAMPLE_S = 16 * 4 / 30
 """Seconds a sample needs. Source: VideoMAE V2, 16 frames x stride 4, of 30 a second."""
-
-_AT_ONCE, _TURNS = 8, 32
-"""Clips a worker takes at a time, and how often before more are listed. Chosen: seconds of work,
-and minutes."""
 
 
 class OnChecked(Protocol):
@@ -50,6 +43,14 @@ class Found:
     width_px: int = 0
     height_px: int = 0
     codec: str = ""
+
+
+class Look(Protocol):
+    """Looks at the clips of a set, here or in processes that may be lost."""
+
+    def __call__(self, clips: ClipSet, places: Sequence[int], /) -> Iterable[tuple[int, Found]]:
+        """Look at the clips of some places, in any order; give each with its place."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def check_clips(
     clips: ClipSet,
     num: int | None = None,
     sample_s: float = SAMPLE_S,
-    num_workers: int = 1,
+    look: Look | None = None,
     on_checked: OnChecked | None = None,
 ) -> Health:
     """Decode clips to their end and say what they are.
@@ -87,19 +88,24 @@ def check_clips(
         clips: The data set.
         num: Decode as many, drawn at random but always the same; None decodes all.
         sample_s: Seconds a sample needs: shorter clips are listed.
-        num_workers: Processes.
+        look: Who looks at them; None does it in this process, which a file that hangs or crashes
+            a decoder takes with it.
         on_checked: Told how far it is.
     """
     chosen: Sequence[int] = range(len(clips.clips))
     if num is not None and num < len(clips.clips):
         drawn = np.random.default_rng(0).choice(len(clips.clips), num, replace=False)
         chosen = sorted(drawn.tolist())
-    found: list[Found] = []
-    for one in _look_at((clips.clips[place] for place in chosen), num_workers):
-        found.append(one)
+    found: dict[int, Found] = {}
+    for place, one in (look or _look_here)(clips, chosen):
+        found[place] = one
         if on_checked is not None:
             on_checked("check", len(found), len(chosen))
-    return _summed_up(clips, found, sample_s)
+    return _summed_up(clips, [found[place] for place in chosen], sample_s)
+
+
+def _look_here(clips: ClipSet, places: Sequence[int]) -> Iterator[tuple[int, Found]]:
+    return ((place, look_at(clips.clips[place])) for place in places)
 
 
 def look_at(clip: Clip) -> Found:
@@ -134,15 +140,6 @@ def _checked_end(walk: Walk, clip: Clip) -> float:
     if end_s <= clip.start_s:
         raise VideoError(f"ends at {end_s:.2f} s, before the clip begins")
     return end_s
-
-
-def _look_at(clips: Iterator[Clip], num_workers: int) -> Iterator[Found]:
-    if num_workers <= 1:
-        yield from map(look_at, clips)
-        return
-    with ProcessPoolExecutor(num_workers, get_context("spawn")) as pool:
-        while waiting := list(islice(clips, _AT_ONCE * _TURNS * num_workers)):
-            yield from pool.map(look_at, waiting, chunksize=_AT_ONCE)
 
 
 def _look_at_pictures(folder: Path, part: FrameFiles) -> tuple[int, int]:
