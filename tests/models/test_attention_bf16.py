@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -31,6 +33,25 @@ def compare(leaves, way, weight):
 def test_every_way_gives_the_formula_and_its_gradients(way, num_queries, generator):
     weight = torch.randn(2, 2, num_queries, 8, generator=generator)
     assert max(compare(parts(num_queries, generator), way, weight)) < 2e-2
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_errors_are_those_of_rounding_to_bfloat16(scale, generator):
+    joint = scale * torch.randn(3, 2, 4, 160, 64, generator=generator).bfloat16()
+    above = torch.randn(2, 4, 160, 64, generator=generator).bfloat16()
+
+    def found(attend, parts):
+        leaves = [part.clone().requires_grad_() for part in parts]
+        mixed = attend(*leaves)
+        return mixed, *torch.autograd.grad(mixed, leaves, above.to(mixed.dtype))
+
+    def autocast(query, key, value):
+        return (query @ key.mT / 8).float().softmax(-1).bfloat16() @ value
+
+    ours = partial(attention_bf16, heads_at_once=8, rows=160, keeps_powers=True)
+    exact = found(F.scaled_dot_product_attention, joint.float())
+    for one, other, true in zip(found(ours, joint), found(autocast, joint), exact, strict=True):
+        assert (one - true).norm() < 1.25 * (other - true).norm()
 
 
 @pytest.mark.parametrize("way", [(4, 8, True), (1, 8, False), (1, 3, False)])

@@ -4,7 +4,8 @@ The scores are the largest thing in attention, so what counts is how often they 
 they are made by a product, raised in place, summed and multiplied: no maximum is looked for first,
 and shares are never divided out, since a sum divides what comes out of the product instead. That
 is exact as long as no row's sum leaves the numbers bfloat16 has; where one would, the row's
-maximum is subtracted after all.
+maximum is subtracted after all. Sums are added up in float32 and rounded to bfloat16 once: keeping
+them in float32 would have all scores copied to float32 first.
 
 Measured (torch 2.13, one core of an AMD Zen 5, 944 x 944 scores): torch's softmax 0.45 ms, raising
 and summing 0.28 ms; in the backward pass raising alone, 0.19 ms.
@@ -106,7 +107,7 @@ def mix(parts: tuple[Tensor, Tensor, Tensor], steps: tuple[int, int], *, keeps: 
     mixed = query.new_empty(batch, num_queries, heads, width)
     is_shifted = False
     sums, powers = _mix(packed, steps, mixed, keeps=keeps, is_shifted=False)
-    least, largest = torch.aminmax(sums) if sums.numel() else (SAFE_SUMS[0],) * 2
+    least, largest = map(float, torch.aminmax(sums)) if sums.numel() else SAFE_SUMS
     if not SAFE_SUMS[0] <= least <= largest <= SAFE_SUMS[1]:
         is_shifted = True
         sums, powers = _mix(packed, steps, mixed, keeps=keeps, is_shifted=True)
@@ -125,13 +126,12 @@ def write_gradients(
     """Write the gradients of queries, keys and values, given the output's, each (b, h, n, d)."""
     queries, keys, values, mixed, sums, *powers = kept
     batch, heads, num_queries, width = mixed.shape
-    above = (gradient / sums.view(batch, heads, num_queries, 1)).to(gradient.dtype)
-    means = (above * mixed).sum(-1, keepdim=True, dtype=torch.float32).flatten(0, 1)
-    above = above.flatten(0, 1)
+    above = gradient / sums.view(batch, heads, num_queries, 1)
+    means = (above * mixed).sum(-1, keepdim=True, dtype=torch.float32).neg_()
     # Two columns more let the product subtract each row's mean, to the sixteenth bit.
     high = means.to(gradient.dtype)
     low = (means - high).to(gradient.dtype)
-    longer_above = torch.cat([above, -high, -low], -1)
+    longer_above = torch.cat([above, high, low], -1).flatten(0, 1)
     longer_values = torch.cat([values, values.new_ones(*values.shape[:2], 2)], -1)
     of_query, of_key, of_value = (torch.empty_like(part) for part in (queries, keys, values))
     # Cut beforehand, not in the loop: between products the interpreter runs cold.
@@ -141,7 +141,7 @@ def write_gradients(
         heads_of(keys),
         cut(longer_above),
         heads_of(longer_values.mT),
-        cut(above),
+        cut(longer_above[..., :width]),
         cut(of_query),
         heads_of(of_key),
         heads_of(of_value),
@@ -175,14 +175,14 @@ def _mix(
     """Write the output; return every row's sum of powers, and the powers if they are kept."""
     queries, keys, values = parts
     batch, num_queries, heads, width = mixed.shape
-    sums = queries.new_empty(*queries.shape[:2], 1, dtype=torch.float32)
+    sums = queries.new_empty(*queries.shape[:2], 1)
     out = torch.empty_like(queries)
     kept: list[Tensor] = []
     cut, heads_of = partial(_cut, steps=steps), partial(_per_tile, steps=steps, rows=num_queries)
     loop = zip(cut(queries), heads_of(keys.mT), heads_of(values), cut(sums), cut(out), strict=True)
     for some, here, some_values, to_sums, to_out in loop:
         raised = _powers(some, here, is_shifted=is_shifted)
-        torch.sum(raised, -1, keepdim=True, dtype=torch.float32, out=to_sums)
+        torch.sum(raised, -1, keepdim=True, out=to_sums)
         torch.bmm(raised, some_values, out=to_out)
         if keeps:
             kept.append(raised)
@@ -209,7 +209,7 @@ def _packed(part: Tensor) -> Tensor:
 def _cut(part: Tensor, steps: tuple[int, int]) -> list[Tensor]:
     """Cut what belongs to queries into what is computed together."""
     heads_at_once, rows = steps
-    some = part.split(heads_at_once)
+    some = [part] if heads_at_once >= len(part) else part.split(heads_at_once)
     if rows >= part.shape[1]:
         return list(some)
     return [tile for heads in some for tile in heads.split(rows, 1)]
@@ -219,4 +219,5 @@ def _per_tile(part: Tensor, steps: tuple[int, int], rows: int) -> list[Tensor]:
     """Give every tile what belongs to its heads' keys."""
     heads_at_once, rows_at_once = steps
     num_tiles = -(-rows // rows_at_once)
-    return [heads for heads in part.split(heads_at_once) for _ in range(num_tiles)]
+    whole = _cut(part, (heads_at_once, part.shape[1]))
+    return [heads for heads in whole for _ in range(num_tiles)]
