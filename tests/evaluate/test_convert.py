@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from hashtag2action.data.loader import Sampling
 from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.evaluate.convert import Conversion, convert
+from hashtag2action.evaluate.inspection import in_words, inspect
 from hashtag2action.evaluate.onnx_export import export_onnx
 from hashtag2action.evaluate.recognizer import (
     Card,
@@ -69,6 +70,24 @@ def test_a_round_trip_is_exact_to_the_bit(tmp_path, to, kind, dtype):
         "ours.safetensors",
         "there",
     ]
+
+
+def test_a_classifier_of_what_moves_goes_where_it_is_understood(tmp_path):
+    network = TINY.model_copy(update={"pooling": "mean_and_deviation"})
+    torch.manual_seed(0)
+    model = network.build_recognizer(len(CLASSES))
+    card = Card(network, CLASSES, Sampling(num_frames=8), network.grid)
+    first = tmp_path / "ours.safetensors"
+    save_network(model, first, card)
+    there = convert(first, Conversion(to="safetensors"), tmp_path / "there.safetensors")
+    equal(first, there.path)
+    assert read_card(there.path).network == network
+    assert dict(in_words(inspect(first)))["features"] == "mean and deviation of the tokens"
+    onnx = convert(first, Conversion(to="onnx"), tmp_path / "there.onnx")
+    assert max(onnx.differences.values()) < 1e-4
+    for to in ("official", "huggingface"):
+        with pytest.raises(ConfigError, match=f"no class for {to} weights"):
+            convert(first, Conversion(to=to), tmp_path / "nowhere")
 
 
 def test_the_official_file_is_loaded_by_torch_itself(tmp_path):

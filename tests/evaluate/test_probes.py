@@ -56,6 +56,21 @@ def test_features_are_the_normalized_mean_of_the_encoders_tokens(
     assert np.array(table["features"][0]) == pytest.approx(wanted, abs=1e-4)
 
 
+def test_a_pre_trained_encoder_gives_what_moves_if_its_network_says_so(tmp_path: Path) -> None:
+    network = NETWORK.model_copy(update={"pooling": "mean_and_deviation"})
+    torch.manual_seed(0)
+    model = network.build_pretraining()
+    card = Card(network, (), Sampling(num_frames=network.num_frames), network.grid)
+    save_network(model, tmp_path / "weights.safetensors", card)
+    encoder = FrozenEncoder.open(tmp_path / "weights.safetensors", FP32)
+    views = torch.randint(0, 256, (1, 3, network.num_frames, 32, 32), dtype=torch.uint8)
+    everything = torch.arange(network.grid.num_tokens).unsqueeze(0)
+    with torch.no_grad():
+        tokens = model.encoder(views, everything)[0].unflatten(0, (network.grid.slots, -1)).numpy()
+    wanted = np.concatenate([tokens.mean(axis=(0, 1)), tokens.std(axis=0).mean(axis=0)])
+    assert encoder.features(views) == pytest.approx(wanted, abs=1e-4)
+
+
 def test_a_classifier_gives_the_features_its_head_sees(tmp_path: Path, world: Path) -> None:
     weights = save(tmp_path, classes=("a", "b"))
     encoder = FrozenEncoder.open(weights, FP32)

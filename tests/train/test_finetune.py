@@ -109,6 +109,15 @@ def test_other_clip_shape_keeps_the_positions_of_pretraining(
     assert model(torch.zeros(1, 3, 4, 48, 48, dtype=torch.uint8)).shape == (1, 2)
 
 
+def test_places_with_gaps_in_time_are_refused_where_their_deviation_counts(
+    settings: Settings, tmp_path: Path
+) -> None:
+    values = quick(settings, init=None, regularization={"token_drop_rate": 0.5})
+    values["network"] |= {"pooling": "mean_and_deviation"}
+    with pytest.raises(ConfigError, match=r"token_drop_rate: 0\.5 .* set it to 0"):
+        finetune(Finetune(**values), tmp_path / "run")
+
+
 def test_whether_from_scratch_has_to_be_said(settings: Settings) -> None:
     with pytest.raises(ValueError, match="init"):
         Finetune(**settings())

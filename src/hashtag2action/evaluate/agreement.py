@@ -136,6 +136,7 @@ def _network(size: Size) -> Network:
         size_px=size.patch_size * PATCHES_A_SIDE,
         patch_size=size.patch_size,
         decoder_depth=size.decoder_depth,
+        pooling=size.pooling,
     )
 
 

@@ -119,6 +119,7 @@ def _guessed(weights: Weights, size: Size, notes: list[str]) -> Card:
             size_px=size_px,
             patch_size=patch,
             decoder_depth=size.decoder_depth,
+            pooling=size.pooling,
         )
         sampling = Sampling(
             kind="segments" if is_sparse else "dense",

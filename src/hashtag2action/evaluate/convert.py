@@ -98,6 +98,11 @@ def convert(path: Path, config: Conversion, out: Path | None = None) -> Converte
     if problems:
         listed = "; ".join(f"{kind}: {', '.join(names[:20])}" for kind, names in problems.items())
         raise CheckpointError(f"{path} is not a whole {size.variant}; {listed}")
+    if size.pooling != "mean" and config.to in ("official", "huggingface"):
+        raise ConfigError(
+            f"{path}: its classifier reads the {size.pooling.replace('_', ' ')} of the tokens, "
+            f"which no class for {config.to} weights does; safetensors and onnx hold it"
+        )
     target = out or _beside(path, config.to)
     if target.exists():
         raise ConfigError(f"{target} exists; remove it, or name another with --out")

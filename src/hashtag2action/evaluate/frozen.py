@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from hashtag2action.config import Config
 from hashtag2action.data.clip_set import Clip
@@ -23,7 +23,9 @@ from hashtag2action.evaluate.recognizer import Card
 from hashtag2action.evaluate.views import Views, views_of
 from hashtag2action.logs import begin_run, finished_result
 from hashtag2action.manifest import write_json
+from hashtag2action.models.layers import LAYER_NORM_EPS
 from hashtag2action.models.layouts import misfits, open_weights, size_of
+from hashtag2action.models.pooling import pool
 from hashtag2action.models.vit import VisionTransformer
 
 ROWS_AT_ONCE = 256
@@ -50,14 +52,15 @@ class Features(Config):
 class FrozenEncoder:
     """An encoder with what one must know to use it.
 
-    In pre-training form every token is normalized, as the decoder gets them, and then averaged;
-    in fine-tuning form tokens are averaged and then normalized, as the classifier gets them.
+    In pre-training form every token is normalized, as the decoder gets them, and then pooled;
+    in fine-tuning form tokens are pooled and then normalized, as the classifier gets them.
     """
 
     model: VisionTransformer
     card: Card
     runtime: EvaluationRuntime
-    averages_first: bool
+    token_norm: nn.LayerNorm | None
+    """What every token passes in pre-training form; None in fine-tuning form."""
 
     @classmethod
     def open(cls, path: Path, runtime: EvaluationRuntime) -> "FrozenEncoder":
@@ -73,34 +76,49 @@ class FrozenEncoder:
             raise CheckpointError(f"{path}: does not fit a {size.variant}: {problems}")
         card, _ = card_for(weights, size)
         model = card.network.build_recognizer(0, card.trained_grid)
-        is_classifier = weights.kind == "classifier"
         given = {name.removeprefix("encoder."): tensor for name, tensor in weights.tensors.items()}
+        is_classifier = weights.kind == "classifier"
+        norm = None
         if not is_classifier:
-            given |= {
-                f"fc_{name}": tensor for name, tensor in given.items() if name.startswith("norm.")
-            }
+            norm = nn.LayerNorm(card.network.embed_dim, eps=LAYER_NORM_EPS)
+            # An encoder alone may lack it; then tokens are normalized and not scaled.
+            norm.load_state_dict(
+                {
+                    name: given[f"norm.{name}"].read()
+                    for name in norm.state_dict()
+                    if f"norm.{name}" in given
+                },
+                strict=False,
+            )
         wanted = model.state_dict()
-        state = {name: given[name].read() for name in wanted if name in given}
-        missing = [name for name in wanted if name not in given and not name.startswith("fc_norm.")]
+        missing = [
+            name
+            for name in wanted
+            if name not in given and (is_classifier or not name.startswith("fc_norm."))
+        ]
         if missing:
             raise CheckpointError(f"{path}: lacks {', '.join(missing[:5])}")
-        model.load_state_dict(state, strict=False)
+        model.load_state_dict(
+            {name: given[name].read() for name in wanted if name in given}, strict=False
+        )
         runtime.start()
-        return cls(model.to(runtime.device).eval(), card, runtime, is_classifier)
+        model.to(runtime.device).eval()
+        return cls(model, card, runtime, None if norm is None else norm.to(runtime.device))
 
     @torch.no_grad()
     def tokens(self, views: UInt8[Tensor, "v 3 t h w"]) -> Float[Tensor, "v n d"]:
         """Give the tokens of each view; in pre-training form normalized."""
         with self.runtime.autocast():
             tokens = self.model.forward_tokens(views.to(self.runtime.device)).float()
-        return tokens if self.averages_first else self.model.fc_norm(tokens)
+        return tokens if self.token_norm is None else self.token_norm(tokens)
 
     @torch.no_grad()
     def features(self, views: UInt8[Tensor, "v 3 t h w"]) -> Float[np.ndarray, " d"]:
         """Give one feature vector for all views of a clip."""
-        parts = [self.tokens(part).mean(dim=1) for part in views.split(self.runtime.views_per_step)]
-        found = torch.cat(parts)
-        if self.averages_first:
+        grid, pooling = self.model.grid, self.model.pooling
+        parts = views.split(self.runtime.views_per_step)
+        found = torch.cat([pool(self.tokens(part), grid, pooling) for part in parts])
+        if self.token_norm is None:
             found = self.model.fc_norm(found)
         return found.mean(dim=0).cpu().numpy()
 
@@ -130,7 +148,7 @@ def features(config: Features, out: Path, on_progress: OnProgress | None = None)
         "num_clips": num_clips,
         "num_unreadable": num_unreadable,
         "precision": encoder.runtime.settled_precision,
-        "num_features": encoder.card.network.embed_dim,
+        "num_features": encoder.card.network.num_features,
         "seconds": time.perf_counter() - begun,
     }
     write_json(out / "result.json", result)
@@ -155,7 +173,7 @@ def write_features(
         [
             ("clip_id", pa.string()),
             ("label", pa.string()),
-            ("features", pa.list_(pa.float32(), encoder.card.network.embed_dim)),
+            ("features", pa.list_(pa.float32(), encoder.card.network.num_features)),
         ]
     )
     beside, num_written = path.with_name(f".{path.name}"), 0

@@ -57,6 +57,7 @@ def inspect(path: Path) -> dict[str, Any]:
             found["decoder blocks"] = size.decoder_depth
         if size.num_classes:
             found["classes"] = size.num_classes
+            found["features"] = f"{size.pooling.replace('_', ' ')} of the tokens"
         problems = misfits(weights, size)
         for kind in ("missing", "unexpected", "of another shape"):
             found[kind] = problems.get(kind, [])

@@ -15,6 +15,7 @@ from hashtag2action.config import Config
 from hashtag2action.data.loader import Sampling
 from hashtag2action.errors import CheckpointError
 from hashtag2action.models.patch_embed import Grid
+from hashtag2action.models.pooling import POOLINGS, Pooling
 from hashtag2action.models.variants import variant
 from hashtag2action.models.videomae import VideoMAE
 from hashtag2action.models.vit import VisionTransformer
@@ -37,6 +38,10 @@ class Network(Config):
     """Height and width of a tubelet in pixels; None is the variant's own."""
     decoder_depth: Annotated[int, Field(gt=0)] | None = None
     """Blocks of the decoder in pre-training form; None is the variant's own."""
+    pooling: Pooling = "mean"
+    """What a clip's features are made of: the mean of its tokens, as VideoMAE V2, or their
+    deviation over time as well, which tells small networks what moves. No other tool reads a
+    classifier with the latter."""
 
     @property
     def grid(self) -> Grid:
@@ -47,8 +52,13 @@ class Network(Config):
 
     @property
     def embed_dim(self) -> int:
-        """Width of a token, and number of features of a clip."""
+        """Width of a token."""
         return variant(self.variant).embed_dim
+
+    @property
+    def num_features(self) -> int:
+        """Number of features of a clip."""
+        return self.embed_dim * POOLINGS[self.pooling]
 
     def build_pretraining(self) -> VideoMAE:
         """Build the pre-training form, initialized.
@@ -84,6 +94,7 @@ class Network(Config):
             image_size=self.size_px,
             patch_size=self.patch_size,
             trained_grid=trained_grid,
+            pooling=self.pooling,
             drop_path_rate=drop_path_rate,
             head_drop_rate=head_drop_rate,
             init_scale=init_scale,

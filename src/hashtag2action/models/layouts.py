@@ -16,6 +16,7 @@ import torch
 from hashtag2action.errors import CheckpointError
 from hashtag2action.models.huggingface import from_huggingface
 from hashtag2action.models.pickle_names import Arguments, StoredTensor
+from hashtag2action.models.pooling import Pooling
 from hashtag2action.models.tensor_files import LazyTensor, map_safetensors
 from hashtag2action.models.torch_files import TorchFile, open_torch_file
 from hashtag2action.models.variants import VARIANTS
@@ -59,6 +60,8 @@ class Size:
     decoder_depth: int | None
     """Blocks of the decoder; None without one."""
     num_classes: int
+    pooling: Pooling = "mean"
+    """What a classifier's features are made of."""
 
 
 def open_weights(path: Path) -> Weights:
@@ -117,11 +120,15 @@ def size_of(weights: Weights) -> Size:
         )
     is_pretraining = weights.kind == "pre-training form"
     head = weights.tensors.get("head.bias")
+    norm = weights.tensors.get("fc_norm.weight")
+    width = projection[0] if norm is None else norm.shape[0]
     return Size(
         variant=names[0],
         patch_size=projection[3],
         decoder_depth=_depth(weights.tensors, "decoder.blocks.") if is_pretraining else None,
         num_classes=head.shape[0] if head is not None else 0,
+        # A width that belongs to neither is told as a shape that does not fit.
+        pooling="mean_and_deviation" if width == 2 * projection[0] else "mean",
     )
 
 
@@ -161,9 +168,10 @@ def expected_shapes(kind: Kind, size: Size) -> dict[str, tuple[int, ...]]:
             model = VisionTransformer.from_variant(
                 size.variant,
                 num_classes=size.num_classes,
-                num_frames=2,
+                num_frames=4,
                 image_size=patch,
                 patch_size=patch,
+                pooling=size.pooling,
             )
         else:
             model = VideoMAE.from_variant(

@@ -1,9 +1,9 @@
 """The vision transformer that recognizes actions: VideoMAE's encoder with a classifier.
 
-All tokens (in training perhaps some of them) are embedded, averaged after the last block,
-normalized and classified. Parameters carry upstream's names, so released weights load as they are:
-layer 0 of layer-wise decay is `patch_embed`, layers 1 to depth are `blocks.0` onwards, and
-`fc_norm` and `head` come last.
+All tokens (in training perhaps some of them) are embedded, pooled after the last block (averaged,
+as upstream), normalized and classified. Parameters carry upstream's names, so released weights load
+as they are: layer 0 of layer-wise decay is `patch_embed`, layers 1 to depth are `blocks.0` onwards,
+and `fc_norm` and `head` come last.
 
 Source: VideoMAE V2 (arXiv 2303.16727), fine-tuning form.
 """
@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int64, Num
 from torch import Tensor, nn
 
+from hashtag2action.errors import ConfigError
 from hashtag2action.models.layers import (
     LAYER_NORM_EPS,
     Attention,
@@ -21,6 +22,7 @@ from hashtag2action.models.layers import (
 )
 from hashtag2action.models.linear import Linear
 from hashtag2action.models.patch_embed import Grid, PatchEmbed, check_clips, token_grid
+from hashtag2action.models.pooling import POOLINGS, Pooling, pool
 from hashtag2action.models.position import Positions
 from hashtag2action.models.variants import variant
 
@@ -40,12 +42,13 @@ class VisionTransformer(nn.Module):
         image_size: Height and width of a clip in pixels.
         trained_grid: Token grid the weights were trained on, if clips have another one now
             (other frame count or size); None means the clips' own.
+        pooling: What the features are made of, after the last block.
         drop_path_rate: Stochastic depth of the last block, in [0, 1).
         head_drop_rate: Dropout before the classifier, in [0, 1).
         init_scale: Factor on the classifier's initial weights. Source: VideoMAE V2, 0.001.
 
     Raises:
-        ConfigError: The clip cannot be cut into whole tubelets.
+        ConfigError: The clip cannot be cut into whole tubelets, or is too short to deviate.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class VisionTransformer(nn.Module):
         num_frames: int = 16,
         image_size: int = 224,
         trained_grid: Grid | None = None,
+        pooling: Pooling = "mean",
         drop_path_rate: float = 0.0,
         head_drop_rate: float = 0.0,
         init_scale: float = 0.001,
@@ -70,15 +74,21 @@ class VisionTransformer(nn.Module):
         self.image_size = image_size
         self.init_scale = init_scale
         self.grid = token_grid(num_frames, image_size, image_size, patch_size, tubelet_size)
+        if pooling == "mean_and_deviation" and self.grid.slots == 1:
+            raise ConfigError(
+                f"pooling: {pooling} needs two tubelets in time, {num_frames} frames make one"
+            )
+        self.pooling: Pooling = pooling
         self.patch_embed = PatchEmbed(embed_dim, patch_size, tubelet_size)
         self.positions = Positions(self.grid, embed_dim, trained_grid)
         self.blocks = nn.ModuleList(
             Block(embed_dim, num_heads, mlp_ratio, rate)
             for rate in drop_path_rates(drop_path_rate, depth)
         )
-        self.fc_norm = nn.LayerNorm(embed_dim, eps=LAYER_NORM_EPS)
-        self.head_drop = FeatureDrop(head_drop_rate, embed_dim)
-        self.head = Linear(embed_dim, num_classes) if num_classes else nn.Identity()
+        num_features = embed_dim * POOLINGS[pooling]
+        self.fc_norm = nn.LayerNorm(num_features, eps=LAYER_NORM_EPS)
+        self.head_drop = FeatureDrop(head_drop_rate, num_features)
+        self.head = Linear(num_features, num_classes) if num_classes else nn.Identity()
         self.init_weights()
 
     @classmethod
@@ -91,6 +101,7 @@ class VisionTransformer(nn.Module):
         image_size: int = 224,
         patch_size: int | None = None,
         trained_grid: Grid | None = None,
+        pooling: Pooling = "mean",
         drop_path_rate: float = 0.0,
         head_drop_rate: float = 0.0,
         init_scale: float = 0.001,
@@ -104,6 +115,7 @@ class VisionTransformer(nn.Module):
             image_size: Height and width of a clip in pixels.
             patch_size: Height and width of a tubelet; None means the size's own.
             trained_grid: Token grid the weights were trained on; None means the clips' own.
+            pooling: What the features are made of.
             drop_path_rate: Stochastic depth of the last block, in [0, 1).
             head_drop_rate: Dropout before the classifier, in [0, 1).
             init_scale: Factor on the classifier's initial weights.
@@ -122,6 +134,7 @@ class VisionTransformer(nn.Module):
             num_frames=num_frames,
             image_size=image_size,
             trained_grid=trained_grid,
+            pooling=pooling,
             drop_path_rate=drop_path_rate,
             head_drop_rate=head_drop_rate,
             init_scale=init_scale,
@@ -171,9 +184,12 @@ class VisionTransformer(nn.Module):
 
     def forward_features(
         self, clips: Num[Tensor, "b 3 t h w"], kept_idx: Int64[Tensor, "b n"] | None = None
-    ) -> Float[Tensor, "b d"]:
-        """Give one feature vector per clip: the mean over its tokens, normalized."""
-        return self.fc_norm(self.forward_tokens(clips, kept_idx).mean(dim=1))
+    ) -> Float[Tensor, "b f"]:
+        """Give one feature vector per clip: its tokens pooled and normalized.
+
+        All tokens take part unless the mean alone is asked for.
+        """
+        return self.fc_norm(pool(self.forward_tokens(clips, kept_idx), self.grid, self.pooling))
 
     def forward(
         self, clips: Num[Tensor, "b 3 t h w"], kept_idx: Int64[Tensor, "b n"] | None = None

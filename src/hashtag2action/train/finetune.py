@@ -134,6 +134,11 @@ def _finetune(
     if config.init is not None:
         report = load_pretrained_encoder(model, config.init)
         log.info("%d tensors from %s, fresh: %s", len(report.loaded), config.init, report.fresh)
+    if config.network.pooling != "mean" and rules.token_drop_rate:
+        raise ConfigError(
+            f"regularization.token_drop_rate: {rules.token_drop_rate} leaves places with gaps in "
+            f"time, which network.pooling: {config.network.pooling} cannot have; set it to 0"
+        )
     freeze_blocks(model, config.frozen_blocks)
     model.to(config.runtime.device)
     if config.head_fit is not None and not list_checkpoints(out / "checkpoints"):
