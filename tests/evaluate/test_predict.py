@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from hashtag2action.cli import app
 from hashtag2action.data.loader import Sampling
-from hashtag2action.errors import CheckpointError, VideoError
+from hashtag2action.errors import CheckpointError, ConfigError, VideoError
 from hashtag2action.evaluate.convert import Conversion, convert
 from hashtag2action.evaluate.predict import Predictor
 from hashtag2action.evaluate.recognizer import Card, Network, save_network
@@ -119,3 +119,11 @@ def test_a_reconstruction_is_drawn_by_a_command(videos, tmp_path):
     assert cv2.imread(str(picture)).shape == (3 * 32, 2 * 32, 3)
     # Guesses get back each token's mean and deviation, and a flat video has no deviation.
     assert found["error"] < 0.01
+
+
+def test_a_picture_of_no_kind_is_refused_by_its_name(run, videos, tmp_path):
+    path = tmp_path / "guess.xyz"
+    words = ["predict", videos["dark"], "--weights", run, "--picture", path]
+    with pytest.raises(ConfigError, match=r"guess\.xyz: expected .* \.png"):
+        h2a(*words)
+    assert not path.exists()

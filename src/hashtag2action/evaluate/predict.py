@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hashtag2action.data.clip_set import Clip
 from hashtag2action.data.frames import DecodeOnDemand, FrameReader
-from hashtag2action.errors import CheckpointError, VideoError
+from hashtag2action.errors import CheckpointError, ConfigError, VideoError
 from hashtag2action.evaluate.cards import card_for
 from hashtag2action.evaluate.evaluate import EvaluationRuntime, predict_views
 from hashtag2action.evaluate.recognizer import Card
@@ -139,6 +139,14 @@ def draw(views: UInt8[Tensor, "v 3 t h w"], guesses: list[Guess]) -> UInt8[np.nd
 
 
 def write_picture(path: Path, picture: UInt8[np.ndarray, "h w 3"]) -> None:
-    """Write a picture of RGB bytes; its kind follows from the name."""
+    """Write a picture of RGB bytes; its kind follows from the name.
+
+    Raises:
+        ConfigError: No kind of picture has such a name.
+    """
+    if not cv2.haveImageWriter(path.name):
+        raise ConfigError(f"{path}: expected the name of a picture that ends in .png or .jpg")
     path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)), f"{path} not written"
+    done, coded = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    assert done, f"{path}: OpenCV could not encode it"
+    path.write_bytes(coded.tobytes())

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -11,7 +10,7 @@ from torch import Tensor
 from hashtag2action.errors import CheckpointError
 from hashtag2action.evaluate.cards import card_for
 from hashtag2action.evaluate.compute import Compute
-from hashtag2action.evaluate.predict import look_at
+from hashtag2action.evaluate.predict import look_at, write_picture
 from hashtag2action.evaluate.views import Views
 from hashtag2action.models.layouts import misfits, open_weights, size_of
 from hashtag2action.models.masking import mask_pair, running_cell_masks, tube_mask
@@ -117,11 +116,9 @@ def write_strips(
 
 def write_strip(path: Path, strip: UInt8[np.ndarray, "3 t h w 3"], num_columns: int) -> None:
     """Write the PNG of one clip: three rows, and columns evenly spread over time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     frames = np.linspace(0, strip.shape[1] - 1, num_columns).round().astype(int)
     rows = [np.concatenate(list(row[frames]), axis=1) for row in strip]
-    picture = np.concatenate(rows, axis=0)
-    assert cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    write_picture(path, np.concatenate(rows, axis=0))
 
 
 def _halves(grid: Grid, masking: Masking) -> list[Tensor]:
