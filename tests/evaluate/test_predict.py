@@ -127,3 +127,11 @@ def test_a_picture_of_no_kind_is_refused_by_its_name(run, videos, tmp_path):
     with pytest.raises(ConfigError, match=r"guess\.xyz: expected .* \.png"):
         h2a(*words)
     assert not path.exists()
+
+
+def test_damaged_weights_make_no_guess(run, videos):
+    predictor = Predictor.open(run)
+    with torch.no_grad():
+        predictor.model.head.bias[0] = float("nan")
+    with pytest.raises(CheckpointError, match="not finite"):
+        predictor.classify(videos["dark"])

@@ -96,8 +96,14 @@ class Predictor:
         return look_at(Path(video), self.card, self.views)
 
     def guesses(self, views: UInt8[Tensor, "v 3 t h w"], top: int = 5) -> list[Guess]:
-        """Name the most likely classes of views, best first."""
+        """Name the most likely classes of views, best first.
+
+        Raises:
+            CheckpointError: The network's outputs are not finite.
+        """
         means: Float[np.ndarray, " k"] = predict_views(self.model, views, self.runtime).mean(axis=0)
+        if not np.isfinite(means).all():
+            raise CheckpointError("the network's outputs are not finite: its weights are damaged")
         best = (-means).argsort(kind="stable")[:top]
         return [Guess(self.card.class_names[place], float(means[place])) for place in best]
 
