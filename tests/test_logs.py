@@ -39,3 +39,13 @@ def test_folder_may_be_entered_again_with_the_same_settings(tmp_path: Path) -> N
     begin_run(tmp_path, Recipe(runtime=4))
     with pytest.raises(ConfigError, match="rate"):
         begin_run(tmp_path, Recipe(rate=2.0))
+
+
+class OtherRecipe(Config):
+    size: int = 1
+
+
+def test_folder_of_another_kind_of_run_is_refused(tmp_path: Path) -> None:
+    begin_run(tmp_path, Recipe())
+    with pytest.raises(ConfigError, match="another kind of run"):
+        begin_run(tmp_path, OtherRecipe())

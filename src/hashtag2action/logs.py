@@ -8,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from hashtag2action import __version__
 from hashtag2action.config import Config, dump, key_of, read_yaml
 from hashtag2action.errors import ConfigError, ManifestError
@@ -22,12 +24,17 @@ def begin_run(out: Path, config: Config) -> None:
     A folder may be entered again with the same settings, to go on; `runtime` ones may differ.
 
     Raises:
-        ConfigError: The folder belongs to a run with other settings.
+        ConfigError: The folder belongs to a run with other settings, or of another kind.
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / "config.yaml"
     if path.exists():
-        before = type(config).model_validate(read_yaml(path)).key_fields()
+        try:
+            before = type(config).model_validate(read_yaml(path)).key_fields()
+        except ValidationError as error:
+            raise ConfigError(
+                f"{out}: begun by another kind of run. Use another --out folder"
+            ) from error
         now = config.key_fields()
         if key_of(before) != key_of(now):
             changed = sorted(name for name in now if key_of(before[name]) != key_of(now[name]))
