@@ -2,6 +2,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -57,6 +59,20 @@ def test_other_clips_are_not_compared(tmp_path: Path) -> None:
         compare(a, b)
     with pytest.raises(ConfigError, match="no such file"):
         compare(a, tmp_path / "nowhere")
+
+
+def test_files_that_are_no_predictions_are_refused(tmp_path: Path) -> None:
+    a = write(tmp_path / "a", np.array([True, False]))
+    none = write(tmp_path / "none", np.zeros(0, bool))
+    with pytest.raises(ConfigError, match="holds no predictions"):
+        compare(none, none)
+    other = tmp_path / "other.parquet"
+    other.write_text("no table")
+    with pytest.raises(ConfigError, match=r"other\.parquet: is no predictions"):
+        compare(a, other)
+    pq.write_table(pa.table({"clip_id": ["clip/0"]}), other)
+    with pytest.raises(ConfigError, match=r"other\.parquet: is no predictions"):
+        compare(a, other)
 
 
 def test_a_recipe_or_a_comparison_is_needed() -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Bool
 
@@ -46,7 +47,7 @@ def compare(first: Path, second: Path, seed: int = 0) -> Comparison:
         seed: Seed of the resampling.
 
     Raises:
-        ConfigError: A file is missing, or they judge other clips or other labels.
+        ConfigError: A file is missing, damaged or empty, or they judge other clips or other labels.
     """
     right_a, right_b = _both_right(first, second)
     low, high, p_value = bootstrap(right_a, right_b, seed)
@@ -108,6 +109,11 @@ def _read(path: Path) -> dict[str, tuple[str, str]]:
     file = path / "predictions.parquet" if path.is_dir() else path
     if not file.is_file():
         raise ConfigError(f"{file}: no such file; give an evaluation's folder")
-    table = pq.read_table(file, columns=["clip_id", "label", "guess"]).to_pydict()
-    pairs = zip(table["label"], table["guess"], strict=True)
+    try:
+        table = pq.read_table(file, columns=["clip_id", "label", "guess"]).to_pydict()
+        if not table.get("clip_id"):
+            raise ConfigError(f"{file}: holds no predictions")
+        pairs = zip(table["label"], table["guess"], strict=True)
+    except (pa.ArrowException, KeyError) as error:
+        raise ConfigError(f"{file}: is no predictions.parquet of an evaluation: {error}") from error
     return dict(zip(table["clip_id"], pairs, strict=True))
