@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hashtag2action.cli import app
+from hashtag2action.cli import app, main
 
 VERBS = (
     *("mine", "curate", "pretrain", "finetune", "evaluate", "report", "score", "demo", "show"),
@@ -61,3 +61,18 @@ def test_wrong_data_is_one_line_and_exit_code_three(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert str(tmp_path) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_out_that_is_a_file_is_one_line_and_exit_code_three(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.yaml").write_text("source: {kind: folder, folder: x}\n")
+    out = tmp_path / "out"
+    out.write_text("a file")
+    words = ["h2a", "curate", str(tmp_path / "own.yaml"), "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", words)
+    monkeypatch.delenv("H2A_DEBUG", raising=False)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 3
+    assert f"cannot read or write {out}" in capsys.readouterr().err

@@ -1,8 +1,8 @@
 """The command `h2a`: parses, calls, prints, sets the exit code. Imported by nobody.
 Verbs about weights: `cli_weights`; about training: `cli_training`; about data sets: `cli_data`.
 
-Exit codes: 0 done, 1 a figure fell short or our own fault, 2 wrong usage or recipe, 3 wrong data,
-4 a worker or part failed. `H2A_DEBUG=1` shows tracebacks.
+Exit codes: 0 done, 1 a figure fell short or our own fault, 2 wrong usage or recipe, 3 wrong data
+or a file that cannot be read or written, 4 a worker or part failed. `H2A_DEBUG=1` shows tracebacks.
 """
 
 import logging
@@ -277,6 +277,13 @@ def main() -> None:
             raise
         print(f"h2a: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        # A full disk, a folder one may not write in, a file where a folder should be.
+        if os.environ.get("H2A_DEBUG") == "1":
+            raise
+        named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        print(f"h2a: cannot read or write {named}", file=sys.stderr)
+        sys.exit(3)
     except SystemExit as end:
         # Typer turns ctrl-C into this exit, and says nothing.
         if end.code == 130:
