@@ -105,6 +105,17 @@ def video(path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("text", [None, "no JSON", "[1]"])
+def test_results_that_are_no_metrics_are_refused(tmp_path, text):
+    first = save(tmp_path / "ours.safetensors", "classifier")
+    results = tmp_path / "metrics.json"
+    if text is not None:
+        results.write_text(text)
+    with pytest.raises(ConfigError, match=r"metrics\.json"):
+        convert(first, Conversion(to="huggingface", results=results))
+    assert not (tmp_path / "ours-huggingface").exists()
+
+
 def test_a_folder_of_hugging_face_opens_offline_and_classifies(tmp_path, monkeypatch):
     transformers = pytest.importorskip("transformers")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -259,6 +270,9 @@ def test_a_checkpoint_of_others_gets_names_from_a_list_and_says_what_is_assumed(
     named = convert(path, chosen, tmp_path / "named.safetensors")
     assert read_card(named.path).class_names == CLASSES
     assert load_file(named.path)["head.weight"].dtype is torch.float16
+    (tmp_path / "latin.txt").write_bytes(b"\xe4")
+    with pytest.raises(ConfigError, match=r"latin\.txt: is no text"):
+        convert(path, Conversion(to="safetensors", classes=tmp_path / "latin.txt"))
     few = Conversion(to="safetensors", classes=names_file(tmp_path / "few.txt", CLASSES[:3]))
     with pytest.raises(ConfigError, match="has 5 classes, but 3 different names"):
         convert(path, few, tmp_path / "few.safetensors")

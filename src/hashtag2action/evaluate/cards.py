@@ -92,13 +92,17 @@ def read_lines(path: Path) -> tuple[str, ...]:
     """Read one name a line, leaving empty lines out.
 
     Raises:
-        ConfigError: There is no such file, or nothing is in it.
+        ConfigError: There is no such file, it is no text, or nothing is in it.
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; it should name one class a line")
-    lines = tuple(
-        line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
-    )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: is no text in UTF-8; it should name one class a line"
+        ) from error
+    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
     if not lines:
         raise ConfigError(f"{path}: is empty; it should name one class a line")
     return lines

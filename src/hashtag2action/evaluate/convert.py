@@ -9,7 +9,7 @@ import shutil
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -205,9 +205,7 @@ def _write_huggingface(
             "these weights were trained on another token grid and their positions are stretched, "
             "which the classes of transformers cannot do"
         )
-    measured = None
-    if config.results is not None:
-        measured = json.loads(config.results.read_text(encoding="utf-8"))
+    measured = None if config.results is None else _read_results(config.results)
     folder.mkdir()
     words = {"format": "pt"} | card.metadata()
     write_safetensors(folder / "model.safetensors", to_huggingface(weights.tensors), words)
@@ -232,6 +230,16 @@ def _write_huggingface(
         "source against transformers, norms with our epsilon": exact,
         "source against transformers, as delivered": delivered,
     }
+
+
+def _read_results(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read as metrics.json: {error}") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: expected the object that h2a evaluate writes as metrics.json")
+    return found
 
 
 def _source_outputs(
