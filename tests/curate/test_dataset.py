@@ -14,7 +14,7 @@ from tests.curate.conftest import recipe
 from hashtag2action.curate.check_dataset import check_dataset
 from hashtag2action.curate.dataset import Dataset, dataset_settings, write_dataset
 from hashtag2action.curate.shards import read_member
-from hashtag2action.errors import ConfigError
+from hashtag2action.errors import ConfigError, ManifestError
 from hashtag2action.manifest import find_stage, write_json
 
 
@@ -145,3 +145,9 @@ def test_settings_of_the_dataset_change_no_key(films: Path):
     assert [stage.key_fields() for stage in one.stages()] == [
         stage.key_fields() for stage in other.stages()
     ]
+
+
+def test_nothing_is_written_where_no_curation_is(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="not a curation run"):
+        dataset_settings(tmp_path / "typo")
+    assert not (tmp_path / "typo").exists()

@@ -116,7 +116,9 @@ def dataset_settings(run: Path, overrides: Sequence[str] = ()) -> Dataset:
 
     Raises:
         ConfigError: An override names no field, or gives it a wrong value.
+        ManifestError: The folder is no run with an export; nothing is written into it.
     """
+    find_stage(run, "export_clips")
     path = run / "dataset" / "dataset.json"
     if not path.exists():
         write_json(path, {})
