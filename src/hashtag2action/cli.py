@@ -199,6 +199,11 @@ def withdraw(
     ids = what if source else [text for text in what if not Path(text).is_dir()]
     if not folders:
         raise ConfigError("withdraw: name at least one folder that exists, after the ids")
+    if not ids and not check:
+        raise ConfigError(
+            "withdraw: name at least one id of a post or clip, before the folders; "
+            "--check alone searches for what was withdrawn before"
+        )
     if check:
         left = check_withdrawn(ids, folders)
         lines = [*left.places, f"{left.num_places} places searched, {len(left.places)} left"]

@@ -201,6 +201,18 @@ class Manifest:
         write_json(self.root / "receipt.json", receipt)
         return receipt
 
+    def settings(self) -> dict[str, Any]:
+        """Read what the stage was begun with.
+
+        Raises:
+            ManifestError: It was not begun, or its plan is damaged.
+        """
+        path = self.root / "plan.json"
+        settings = _read_json(path).get("settings")
+        if not isinstance(settings, dict):
+            raise ManifestError(f"{path}: holds no settings; remove the run's folder to redo it")
+        return settings
+
     def receipt(self) -> dict[str, Any]:
         """Read the receipt.
 

@@ -38,6 +38,12 @@ def test_labels_are_numbers_of_classes(tmp_path: Path) -> None:
         ListClips(file=file, columns="path label", class_names=("run", "jump")).read()
 
 
+def test_a_number_that_is_no_label_makes_no_classes(tmp_path: Path) -> None:
+    file = write(tmp_path / "train.csv", "a.mp4 2\nb.mp4 99999999999\n")
+    with pytest.raises(ConfigError, match=r"a label of 99999999999.* is 'path label' what"):
+        ListClips(file=file, columns="path label").read()
+
+
 @pytest.mark.parametrize("line", ["a.mp4", "a.mp4 x", "a.mp4 0.5"])
 def test_wrong_line_is_named(line: str, tmp_path: Path) -> None:
     file = write(tmp_path / "train.csv", f"b.mp4 0\n{line}\n")

@@ -158,6 +158,9 @@ def test_a_torn_file_is_refused_wherever_it_ends(save):
             open_torch_file(path)
     with pytest.raises(CheckpointError, match="no weights at"):
         open_torch_file(path.with_name("absent.pth"))
+    path.write_bytes(b"")
+    with pytest.raises(CheckpointError, match="the file is empty"):
+        open_torch_file(path)
 
 
 def test_other_archives_and_files_are_refused(tmp_path):

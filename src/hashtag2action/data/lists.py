@@ -17,6 +17,9 @@ from hashtag2action.config import Config
 from hashtag2action.data.clip_set import Clip, ClipSet, ClipTable, FrameFiles, read_lines
 from hashtag2action.errors import ConfigError
 
+_MOST_NUMBERED = 100_000
+"""Most classes that numbers alone may call into being. Chosen: ten times the largest benchmarks'; a
+count of frames read as a label is soon beyond it."""
 _NUM_NUMBERS = {"path start total": 2, "path label": 1, "path total label": 2}
 
 
@@ -83,6 +86,11 @@ class ListClips(Config):
         names = self.class_names
         if isinstance(names, Path):
             names = tuple(read_lines(names))
+        if not names and max(labels) >= _MOST_NUMBERED:
+            raise ConfigError(
+                f"{self.file}: a label of {max(labels)}, so there would be as many classes; is "
+                f"'{self.columns}' what its columns are? If so, give class_names"
+            )
         names = names or tuple(str(number) for number in range(max(labels) + 1))
         wrong = sorted({label for label in labels if not 0 <= label < len(names)})
         if wrong:

@@ -81,8 +81,10 @@ def open_torch_file(path: Path) -> TorchFile:
     Raises:
         CheckpointError: It is none, is damaged, or asks for a name that weights do not need.
     """
-    if not path.is_file() or not path.stat().st_size:
+    if not path.is_file():
         raise CheckpointError(f"there are no weights at {path}")
+    if not path.stat().st_size:
+        raise CheckpointError(f"{path}: the file is empty; was a download or a save cut off?")
     with path.open("rb") as file:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     try:

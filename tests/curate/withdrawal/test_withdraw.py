@@ -21,7 +21,7 @@ from hashtag2action.curate.pipeline import curate
 from hashtag2action.curate.withdrawal.check import check_withdrawn
 from hashtag2action.curate.withdrawal.tombstones import FILE_NAME
 from hashtag2action.curate.withdrawal.withdraw import withdraw
-from hashtag2action.errors import ConfigError
+from hashtag2action.errors import ConfigError, ManifestError
 from hashtag2action.manifest import Manifest, find_stage, stage_folders
 from hashtag2action.report.render import write_report
 from hashtag2action.sources.base import hash_post_id
@@ -235,6 +235,15 @@ def test_a_post_whose_id_was_hashed_is_withdrawn_by_the_id_its_maker_knows(
     ]
     assert check_withdrawn(["7000000002"], [run]).places == []
     assert hashed.encode() not in b"".join(pieces(run))
+
+
+def test_without_an_id_or_with_a_damaged_plan_nothing_is_withdrawn(finished_run: Path):
+    found = CliRunner().invoke(app, ["withdraw", str(finished_run)])
+    assert isinstance(found.exception, ConfigError)
+    assert "name at least one id" in str(found.exception)
+    (finished_run / "00-posts" / "plan.json").write_text('{"settings": ')
+    with pytest.raises(ManifestError, match=r"plan\.json: cannot be read as JSON"):
+        withdraw([ORIGINAL], [finished_run])
 
 
 def test_originals_outside_the_folders_are_told_and_inside_removed(finished_run: Path, films: Path):

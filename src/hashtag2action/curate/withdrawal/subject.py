@@ -1,6 +1,5 @@
 """What belongs to a withdrawn post: its rows, files, names and hashes, in every run of a folder."""
 
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -93,9 +92,9 @@ def ids_meant(given: Iterable[str], runs: Sequence[Path]) -> list[str]:
     """Return ids, and what stands for them in runs whose source hashes the ids of posts."""
     found = dict.fromkeys(given)
     salts = set()
-    for plan in (run / "00-posts" / "plan.json" for run in runs):
-        if plan.exists():
-            settings = json.loads(plan.read_text("utf-8"))["settings"]
+    for posts in (Manifest(run / "00-posts") for run in runs):
+        if (posts.root / "plan.json").exists():
+            settings = posts.settings()
             if settings.get("hash_ids"):
                 salts.add(settings["salt"])
     return [*found, *(hash_post_id(name, salt) for salt in sorted(salts) for name in found)]
