@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -28,6 +29,15 @@ def shared() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture
+def no_room() -> Iterator[None]:
+    """Let no file grow beyond 64 KiB, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65536, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from hashtag2action.models.weights import (
     load_safetensors,
     load_weights,
     save_safetensors,
+    save_tensors,
 )
 
 
@@ -26,6 +27,16 @@ def test_weights_and_metadata_come_back(pretraining, tmp_path):
     for name, tensor in pretraining.state_dict().items():
         assert torch.equal(tensor, before[name])
     assert [entry.name for entry in tmp_path.iterdir()] == ["weights.safetensors"]
+
+
+@pytest.mark.usefixtures("no_room")
+def test_a_full_disk_is_named_and_leaves_the_weights_before(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_tensors({"a": torch.ones(4)}, path)
+    with pytest.raises(CheckpointError, match=r"weights\.safetensors: cannot be written: .*large"):
+        save_tensors({"a": torch.ones(100_000)}, path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert load_safetensors(path)[0]["a"].sum() == 4
 
 
 def test_fine_tuning_begins_from_the_pre_trained_encoder(pretraining, finetuning, tmp_path):

@@ -43,6 +43,14 @@ def test_newest_state_comes_back_and_old_ones_go(tmp_path: Path) -> None:
     assert other.unlogged == [{"loss": 0.1}]
 
 
+@pytest.mark.usefixtures("no_room")
+def test_a_full_disk_is_named_and_leaves_the_state_before(tmp_path: Path) -> None:
+    kept = save_checkpoint(tmp_path, 1, make_state(), keep=2)
+    with pytest.raises(OSError, match=r"File too large.*step-.*2\.pt"):
+        save_checkpoint(tmp_path, 2, make_state(100_000), keep=2)
+    assert list(tmp_path.iterdir()) == [kept]
+
+
 def test_nothing_to_resume_begins_at_zero(tmp_path: Path) -> None:
     assert resume(tmp_path / "none", make_state()) == 0
 

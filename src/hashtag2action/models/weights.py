@@ -56,10 +56,18 @@ def save_tensors(
         tensors: On any device.
         path: File to write, overwritten if it is there.
         metadata: Words about them.
+
+    Raises:
+        CheckpointError: The file cannot be written, for example because the disk is full; nothing
+            is left then.
     """
     state = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     partial = path.with_name(path.name + ".partial")
-    save_file(state, partial, metadata=metadata)
+    try:
+        save_file(state, partial, metadata=metadata)
+    except SafetensorError as error:
+        partial.unlink(missing_ok=True)
+        raise CheckpointError(f"{path}: cannot be written: {error}") from error
     partial.replace(path)
 
 

@@ -86,12 +86,24 @@ def save_best(folder: Path, step: int, state: TrainingState) -> None:
 
 
 def write_durably(saved: dict[str, Any], path: Path) -> None:
-    """Write a file beside its place, to the disk, and move it there."""
+    """Write a file beside its place, to the disk, and move it there.
+
+    Raises:
+        OSError: It cannot be written, for example because the disk is full; nothing is left then.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("wb") as file:
-        torch.save(saved, file)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with beside.open("wb") as file:
+            torch.save(saved, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except (OSError, RuntimeError) as error:
+        beside.unlink(missing_ok=True)
+        # Torch says that its archive is in disorder, and not why.
+        why = error if isinstance(error, OSError) else error.__context__
+        if isinstance(why, OSError):
+            raise OSError(why.errno, why.strerror, str(path)) from error
+        raise
     beside.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
