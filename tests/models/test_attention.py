@@ -45,11 +45,16 @@ def test_tiles_give_what_the_fused_kernel_gives(num_queries, rows, dtype, tolera
         assert ((one.float() - other).abs().max() / other.abs().max()).item() < tolerance
 
 
-@pytest.mark.parametrize(("has_avx512", "num_tokens"), [(True, 401), (True, 400), (False, 401)])
-def test_long_sequences_in_float32_take_tiles_where_there_is_avx512(
-    has_avx512, num_tokens, generator, monkeypatch
+ZEN4 = dict.fromkeys(processor.AVX512_PRODUCTS, True)
+ZEN5 = ZEN4 | {"avx_vnni": True}
+
+
+@pytest.mark.parametrize(
+    ("features", "num_tokens"), [(ZEN5, 401), (ZEN5, 400), (ZEN4, 401), ({"avx_vnni": True}, 401)]
+)
+def test_long_sequences_in_float32_take_tiles_where_avx512_is_whole(
+    features, num_tokens, generator, monkeypatch
 ):
-    features = dict.fromkeys(processor.AVX512_PRODUCTS, has_avx512)
     monkeypatch.setattr(processor, "cpu_features", lambda: features)
     tiled: list[int] = []
 
@@ -60,7 +65,7 @@ def test_long_sequences_in_float32_take_tiles_where_there_is_avx512(
     monkeypatch.setattr(attention, "tiled_attention", count)
     query, key, value = torch.randn(3, 2, 2, num_tokens, 8, generator=generator)
     mixed = attend(query, key, value)
-    assert tiled == ([401] if has_avx512 and num_tokens == 401 else [])
+    assert tiled == ([401] if features is ZEN5 and num_tokens == 401 else [])
     scores = (query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5).softmax(-1)
     torch.testing.assert_close(mixed, scores @ value, atol=1e-5, rtol=1e-5)
 

@@ -1,9 +1,9 @@
 """Softmax attention, and the choice of how it is computed, by measurement.
 
 On a GPU torch's fused kernels are the best there is, and so they are in float32 on a CPU without
-AVX-512. On one that has it they are not: for long sequences products of one head's tile at a time,
-whose scores stay in the cache, are faster; for short ones in bfloat16, products over all heads
-(`attention_bf16` does both).
+whole units of AVX-512. On one that has them they are not: for long sequences products of one head's
+tile at a time, whose scores stay in the cache, are faster, and so they are in bfloat16 on any that
+multiplies it; for short ones in bfloat16, products over all heads (`attention_bf16` does both).
 """
 
 from typing import Any
@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from hashtag2action.models.attention_bf16 import attention_bf16
 from hashtag2action.models.linear import onednn_takes, product
+from hashtag2action.models.processor import has_wide_avx512
 
 SHORT_SEQUENCE = 400
 """Up to this many keys, attention on a CPU is computed over all heads at once, not in tiles.
@@ -24,7 +25,9 @@ Chosen between what was measured (torch 2.13, one core of an AMD Zen 5, forward 
 GFLOP/s of plain products, tiles, torch's fused kernel). bfloat16: 182, 75, 43 at 160 tokens;
 109, 208, 99 at 944; 120, 198, 91 at 1,568. float32: 50, 63, 72 at 160; 53, 133, 83 at 944.
 In float32 on a core of an AMD Zen 3, which has AVX2 alone, the fused kernel wins at every length:
-31, 27, 51 at 160; 34, 50, 59 at 944; 32, 46, 55 at 1,568.
+31, 27, 51 at 160; 34, 50, 59 at 944; 32, 46, 55 at 1,568. On a Zen 4, which does AVX-512 in halves,
+tiles take 1.66 of the fused kernel's time at 944 tokens and 1.31 at 1,568 in float32; in bfloat16
+the fused kernel takes 1.61 and 1.55 of theirs.
 """
 
 KEPT_SEQUENCE = 1_000
@@ -43,7 +46,8 @@ def attend(
 ) -> Float[Tensor, "b h q d"]:
     """Mix values by softmax(query key^T / sqrt(d)): the only place where attention is computed."""
     is_bf16 = query.dtype is torch.bfloat16
-    is_ours = query.device.type == "cpu" and (is_bf16 or onednn_takes(query))
+    is_tiled = onednn_takes(query) and has_wide_avx512()
+    is_ours = query.device.type == "cpu" and (is_bf16 or is_tiled)
     if torch.compiler.is_compiling() or not is_ours:
         return F.scaled_dot_product_attention(query, key, value)
     num_queries, num_keys = query.shape[-2], key.shape[-2]

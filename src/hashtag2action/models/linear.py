@@ -4,7 +4,8 @@ torch hands float32 products on a CPU to MKL, which falls back to AVX2 on proces
 makers; oneDNN, which torch carries too, does not. Measured (torch 2.13, one core, at the shapes of
 ViT-B, GFLOP/s of MKL and oneDNN, forward and both backward products): 90 to 107 and 150 to 245 on
 an AMD Zen 5; 66 to 93 and 38 to 82 on a Zen 3, which has AVX2 alone: forward 1.0 to 1.3 of MKL's
-time, a weight's gradient 1.1 to 2.3. bfloat16 products go to oneDNN anyway.
+time, a weight's gradient 1.1 to 2.3; 73 to 103 and 76 to 108 on a Zen 4, which does AVX-512 in
+halves. bfloat16 products go to oneDNN anyway.
 """
 
 from typing import Any

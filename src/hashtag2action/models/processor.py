@@ -40,6 +40,14 @@ def has_avx512() -> bool:
     return all(features.get(name, False) for name in AVX512_PRODUCTS)
 
 
+def has_wide_avx512() -> bool:
+    """Whether a CPU does AVX-512 in whole units; AMD's Zen 4 does it in two halves.
+
+    Told by AVX-VNNI, which Zen 5 and Sapphire Rapids brought and Zen 4 lacks.
+    """
+    return has_avx512() and bool(cpu_features().get("avx_vnni", False))
+
+
 def cpu_name() -> str:
     """Name the CPU, as far as torch knows it, for messages."""
     return str(cpu_features().get("cpu_name", "this CPU"))
