@@ -33,7 +33,7 @@ def begin_run(out: Path, config: Config) -> None:
             before = type(config).model_validate(read_yaml(path)).key_fields()
         except ValidationError as error:
             raise ConfigError(
-                f"{out}: begun by another kind of run. Use another --out folder"
+                f"{out}: begun by another kind of run or another version. Use another --out folder"
             ) from error
         now = config.key_fields()
         if key_of(before) != key_of(now):
