@@ -14,6 +14,8 @@ from hashtag2action.errors import ConfigError
 from hashtag2action.terminal import ProgressLine, render_table
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
+Job = tuple[type[Config], Callable[..., dict[str, Any]]]
+"""A recipe's type, and what runs such a recipe in a folder, told of progress."""
 
 Recipe = Annotated[Path, typer.Argument(help="A YAML recipe; see recipes/.", show_default=False)]
 Overrides = Annotated[
@@ -27,34 +29,37 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved reci
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
-def pretrain(
-    recipe: Recipe,
-    out: Out,
-    overrides: Overrides = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
+def _verb(job: Callable[[], Job]) -> Callable[..., None]:
+    """Make a verb that runs a recipe. `job` imports what it needs, so it waits until then."""
+
+    def verb(
+        recipe: Recipe,
+        out: Out,
+        overrides: Overrides = None,
+        dry_run: DryRun = False,
+        as_json: Json = False,
+    ) -> None:
+        needs_torch()
+        _run(job(), recipe, out, overrides, dry_run, as_json)
+
+    verb.__name__, verb.__doc__ = job.__name__, job.__doc__
+    return verb
+
+
+@_verb
+def pretrain() -> Job:
     """Pre-train a video transformer on clips, without labels."""
-    needs_torch()
-    from hashtag2action.train.pretrain import Pretrain as PretrainConfig
-    from hashtag2action.train.pretrain import pretrain as run
+    from hashtag2action.train.pretrain import Pretrain, pretrain
 
-    _run(PretrainConfig, run, recipe, out, overrides, dry_run, as_json)
+    return Pretrain, pretrain
 
 
-def finetune(
-    recipe: Recipe,
-    out: Out,
-    overrides: Overrides = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
+@_verb
+def finetune() -> Job:
     """Fine-tune a classifier on labelled clips."""
-    needs_torch()
-    from hashtag2action.train.finetune import Finetune as FinetuneConfig
-    from hashtag2action.train.finetune import finetune as run
+    from hashtag2action.train.finetune import Finetune, finetune
 
-    _run(FinetuneConfig, run, recipe, out, overrides, dry_run, as_json)
+    return Finetune, finetune
 
 
 def evaluate(
@@ -79,40 +84,25 @@ def evaluate(
         return
     if recipe is None or out is None:
         raise ConfigError("evaluate: give a recipe and --out, or --compare with two folders")
-    from hashtag2action.evaluate.evaluate import Evaluate as EvaluateConfig
-    from hashtag2action.evaluate.evaluate import evaluate as run
+    from hashtag2action.evaluate.evaluate import Evaluate, evaluate
 
-    _run(EvaluateConfig, run, recipe, out, overrides, dry_run, as_json)
+    _run((Evaluate, evaluate), recipe, out, overrides, dry_run, as_json)
 
 
-def features(
-    recipe: Recipe,
-    out: Out,
-    overrides: Overrides = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
+@_verb
+def features() -> Job:
     """Write what a network makes of clips, one vector each, as Parquet."""
-    needs_torch()
-    from hashtag2action.evaluate.frozen import Features as FeaturesConfig
-    from hashtag2action.evaluate.frozen import features as run
+    from hashtag2action.evaluate.frozen import Features, features
 
-    _run(FeaturesConfig, run, recipe, out, overrides, dry_run, as_json)
+    return Features, features
 
 
-def probe(
-    recipe: Recipe,
-    out: Out,
-    overrides: Overrides = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
+@_verb
+def probe() -> Job:
     """Judge frozen features: nearest neighbors, a linear and an attentive classifier."""
-    needs_torch()
-    from hashtag2action.evaluate.probes import Probe as ProbeConfig
-    from hashtag2action.evaluate.probes import probe as run
+    from hashtag2action.evaluate.probes import Probe, probe
 
-    _run(ProbeConfig, run, recipe, out, overrides, dry_run, as_json)
+    return Probe, probe
 
 
 def _compare(first: Path, second: Path, as_json: bool) -> None:
@@ -144,14 +134,14 @@ def load_recipe(
 
 
 def _run(
-    kind: type[AnyConfig],
-    run: Callable[..., dict[str, Any]],
+    job: Job,
     recipe: Path,
     out: Path,
     overrides: Sequence[str] | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
+    kind, run = job
     config = load_recipe(kind, recipe, overrides, dry_run)
     with ProgressLine() as progress:
         figures = run(config, out, progress)
