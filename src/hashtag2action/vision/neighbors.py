@@ -1,6 +1,6 @@
 """When two fingerprints are copies of each other."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +8,9 @@ from pydantic import Field
 
 from hashtag2action.vision.agreement import Agreement, agreement
 from hashtag2action.vision.alignment import (
-    LAG,
     Film,
     Timing,
     Way,
-    at_times,
     correlation,
     coverage,
     finer_crop,
@@ -23,10 +21,9 @@ from hashtag2action.vision.alignment import (
 from hashtag2action.vision.copy_rules import CopyRules
 from hashtag2action.vision.fingerprint import SAMPLES_PER_S, WHOLE, Fingerprint
 from hashtag2action.vision.laid import NOTHING_MOVES, Laid
-from hashtag2action.vision.ways import likely_ways
+from hashtag2action.vision.ways import likely_ways, may_agree
 
 _MIN_PICTURES = 8
-_STRIDE = 4  # pictures; half a second, for a first look
 _NUM_TURNS = 2
 _WORTH_A_LOOK = 0.12
 _WORTH_A_TURN = 0.3  # chosen: copies a half step of crop apart correlate by 0.5 and more
@@ -111,7 +108,7 @@ class FingerprintMatcher(CopyRules):
         for turn in range(_NUM_TURNS + 1):
             one = first.seen(way.crop, way.is_mirrored)
             timings = likely_timings(one, first.times_s, other, other_s, min_shared_s)
-            if timings[0].score < _WORTH_A_TURN and not self._may_agree(
+            if timings[0].score < _WORTH_A_TURN and not may_agree(
                 one, first.times_s, other, other_s, timings
             ):
                 return
@@ -143,23 +140,3 @@ class FingerprintMatcher(CopyRules):
             if crop == way.crop:
                 return
             way = Way(crop, way.is_mirrored, way.is_swapped)
-
-    def _may_agree(
-        self,
-        one: np.ndarray,
-        one_s: np.ndarray,
-        other: np.ndarray,
-        other_s: np.ndarray,
-        timings: Sequence[Timing],
-    ) -> bool:
-        """Look roughly whether half of the picture agrees: most chance candidates end here."""
-        for at in timings:
-            wanted = at.speed * one_s[::_STRIDE] + at.offset_s
-            is_inside = (wanted >= other_s[0]) & (wanted <= other_s[-1])
-            if is_inside.sum() <= LAG:
-                continue
-            left, right = one[::_STRIDE][is_inside], at_times(other, other_s, wanted[is_inside])
-            found = agreement(left, right)
-            if found is not None and found.disagreeing <= 0.7:
-                return True
-        return False

@@ -1,11 +1,17 @@
-"""In which ways one clip may lie on another: the crops to begin with, and the likeliest."""
+"""In which ways one clip may lie on another: the crops to begin with, and the likeliest.
+
+Both are asked of two pictures a second: a first look, that every candidate gets.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from hashtag2action.vision.alignment import Film, Way, seen
+from hashtag2action.vision.agreement import agreement
+from hashtag2action.vision.alignment import LAG, Film, Timing, Way, at_times, seen
 from hashtag2action.vision.fingerprint import WHOLE, Crop
 
-_STRIDE = 4  # pictures; half a second, for a first look
+_STRIDE = 4  # pictures; half a second
 _NUM_TRIED = 2
 
 
@@ -45,6 +51,34 @@ def likely_ways(one: Film, other: Film) -> list[Way]:
         for is_mirrored in (False, True)
     ]
     return [way for _, way in scored[:_NUM_TRIED]] + uncropped
+
+
+def may_agree(
+    one: np.ndarray,
+    one_s: np.ndarray,
+    other: np.ndarray,
+    other_s: np.ndarray,
+    timings: Sequence[Timing],
+) -> bool:
+    """Say whether three tenths of the picture agree: most chance candidates end here.
+
+    Args:
+        one: Compared waves of one clip.
+        one_s: Their times.
+        other: Those of the other.
+        other_s: Their times.
+        timings: How they may lie on each other in time; any will do.
+    """
+    for at in timings:
+        wanted = at.speed * one_s[::_STRIDE] + at.offset_s
+        is_inside = (wanted >= other_s[0]) & (wanted <= other_s[-1])
+        if is_inside.sum() <= LAG:
+            continue
+        left, right = one[::_STRIDE][is_inside], at_times(other, other_s, wanted[is_inside])
+        found = agreement(left, right)
+        if found is not None and found.disagreeing <= 0.7:
+            return True
+    return False
 
 
 def _directions(waves: np.ndarray) -> np.ndarray:
