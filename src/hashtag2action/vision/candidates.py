@@ -16,15 +16,11 @@ import numpy as np
 
 from hashtag2action.vision.alignment import Way
 from hashtag2action.vision.fingerprint import WHOLE, Crop, Fingerprint
-from hashtag2action.vision.moment_index import (
-    FIRST,
+from hashtag2action.vision.moment_index import FIRST, Moments, RegionIndex, build, in_turn
+from hashtag2action.vision.moment_keys import (
     Form,
-    Moments,
     Region,
-    RegionIndex,
-    build,
     forms_of,
-    in_turn,
     is_new,
     least_sure,
     signs,

@@ -1,6 +1,6 @@
 """In which ways one clip may lie on another: the crops to begin with, and the likeliest.
 
-Both are asked of two pictures a second: a first look, that every candidate gets.
+These are rough looks, at two pictures a second; `neighbors` looks closely.
 """
 
 from collections.abc import Sequence
