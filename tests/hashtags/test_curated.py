@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from hashtag2action.errors import ManifestError
-from hashtag2action.hashtags.curated import judge_by, verdicts_of, yields_by_hashtag
+from hashtag2action.hashtags.curated import judge_by, verdicts_of
 from hashtag2action.manifest import Manifest
 from hashtag2action.records import REJECT_REASON
 
@@ -23,13 +23,6 @@ def test_a_post_survives_when_one_of_its_clips_does(tmp_path: Path) -> None:
     stage(tmp_path, "05-deduplicate", ["a", "a"])
     assert verdicts_of([tmp_path]) == {"a": True, "b": False, "c": False}
     assert judge_by([tmp_path])(0, ["b", "never"]) == {"b": False}
-
-
-def test_yields_are_counted_for_every_tag_of_a_post(tmp_path: Path) -> None:
-    stage(tmp_path, "02-fetch_videos", ["a", "b", "c"])
-    stage(tmp_path, "05-deduplicate", ["a"])
-    found = yields_by_hashtag([tmp_path])
-    assert (found["gym"].hits, found["gym"].misses) == (1, 2)
 
 
 def test_a_folder_without_a_curation_is_refused(tmp_path: Path) -> None:

@@ -2,14 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashtag2action.hashtags.words import (
-    base_form,
-    doers,
-    gerund,
-    script_of,
-    split_joined,
-    words,
-)
+from hashtag2action.hashtags.words import base_form, doers, gerund, script_of, words
 
 
 @pytest.mark.parametrize(
@@ -49,12 +42,6 @@ def test_gerunds_and_doers_are_words_people_use() -> None:
     assert doers("applauding") == ()
 
 
-def test_joined_tags_come_apart_and_other_scripts_stay_whole() -> None:
-    assert split_joined("gymmotivation") == ("gym", "motivation")
-    assert split_joined("\u0439\u043e\u0433\u0430") == ("\u0439\u043e\u0433\u0430",)
-    assert split_joined("xqzvkw") == ("xqzvkw",)
-
-
 def test_scripts_are_told_apart() -> None:
     assert script_of("ダンス") == "KATAKANA"
     assert script_of("\u0439\u043e\u0433\u04302024") == "CYRILLIC"
@@ -62,6 +49,5 @@ def test_scripts_are_told_apart() -> None:
 
 
 @given(st.text(max_size=40))
-def test_any_tag_is_split_into_parts_that_make_it_again(tag: str) -> None:
-    assert "".join(split_joined(tag)) == tag
+def test_any_tag_has_a_script(tag: str) -> None:
     assert script_of(tag)

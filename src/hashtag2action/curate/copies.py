@@ -82,8 +82,6 @@ class Copies:
     """int64 (N,), -1 where there is none."""
     distance: np.ndarray
     """float32 (N,)."""
-    num_compared: int
-    """Pairs that were compared."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ class CopySearch:
                 before = rank[of[copy]] if of[copy] >= 0 else 0
                 if (apart, rank[original]) < (distance[copy], before):
                     of[copy], distance[copy] = original, apart
-        return Copies(of, distance, len(pairs))
+        return Copies(of, distance)
 
     def _pairs(self, prints: Prints, found: Candidates, rank: np.ndarray) -> list["_Pair"]:
         """Group what is worth it into pairs, those of a clip together, the likeliest first."""

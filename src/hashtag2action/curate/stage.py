@@ -92,11 +92,6 @@ def split(stage: Stage, given: pa.Table, made: pa.Table) -> tuple[pa.Table, pa.T
     return kept, rejected
 
 
-def keep_all(table: pa.Table) -> pa.Table:
-    """Append an empty `reject_reason`."""
-    return table.append_column(REJECT_REASON, pa.nulls(table.num_rows, pa.string()))
-
-
 def first_reason(table: pa.Table, rules: list[tuple[str, pa.ChunkedArray | pa.Array]]) -> pa.Table:
     """Append `reject_reason`: the first rule that a row breaks, in the order given.
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from hashtag2action.hashtags.posterior import Share
 from hashtag2action.manifest import Manifest, find_stage, stage_folders
 
 
@@ -36,19 +35,6 @@ def judge_by(runs: Sequence[Path]):
         return {post: known[post] for post in posts if post in known}
 
     return judge
-
-
-def yields_by_hashtag(runs: Sequence[Path]) -> dict[str, Share]:
-    """Return tag -> posts that survived and that did not, over all tags of the fetched posts."""
-    verdicts = verdicts_of(runs)
-    found: dict[str, Share] = {}
-    for run in runs:
-        table = find_stage(run, "fetch_videos").read(columns=["post_id", "hashtags"])
-        for row in table.to_pylist():
-            hit = float(verdicts[row["post_id"]])
-            for tag in row["hashtags"] or ():
-                found.setdefault(tag, Share()).add(hit, 1.0 - hit)
-    return found
 
 
 def _ids(manifest: Manifest) -> list[str]:

@@ -1,10 +1,9 @@
-"""What is known about words: lemmas, inflections, frequencies, joined words, scripts.
+"""What is known about words: lemmas, inflections, frequencies, scripts.
 
 The libraries behind it ship their data, so nothing is fetched. They come with the extra [mine] and
 are loaded at the first question.
 """
 
-import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -15,8 +14,6 @@ from hashtag2action.errors import MissingExtraError
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _ASIDE = re.compile(r"\(not [^)]*\)|\(in [^)]*\)")
-_JOINED_WORD = 24
-"""Longest word looked for in a joined tag (chosen: English has hardly a longer one)."""
 MIN_ZIPF = 2.5
 """Words per billion on a log scale from which on a string counts as a word (chosen: below it the
 lists hold mostly names and misspellings). Source of the scale: van Heuven et al. 2014."""
@@ -106,40 +103,6 @@ def doers(word: str) -> tuple[str, ...]:
 def zipf(word: str, language: str = "en") -> float:
     """Return how common a word is: 10-base logarithm of its uses per billion words; 0: unknown."""
     return float(_wordfreq().zipf_frequency(word, language))
-
-
-@lru_cache(maxsize=65_536)
-def split_joined(tag: str) -> tuple[str, ...]:
-    """Split a joined tag into its most likely English words: 'gymmotivation' -> gym, motivation.
-
-    The split with the largest product of word frequencies wins. A tag that is not made of known
-    words, or of another script, is one word.
-    """
-    if not tag.isascii() or not tag.isalpha():
-        return (tag,)
-    best: list[tuple[float, tuple[str, ...]]] = [(0.0, ())]
-    for end in range(1, len(tag) + 1):
-        options = []
-        for start in range(max(0, end - _JOINED_WORD), end):
-            word = tag[start:end]
-            cost, before = best[start]
-            options.append((cost + _word_cost(word), (*before, word)))
-        best.append(min(options))
-    found = best[-1][1]
-    return found if all(_is_word(word) for word in found) else (tag,)
-
-
-def _word_cost(word: str) -> float:
-    known = zipf(word)
-    if known <= 0:
-        # A string no list has: the longer, the less likely.
-        return 12.0 + 10.0 * len(word)
-    single = 8.0 if len(word) == 1 and word not in "ai" else 0.0
-    return (9.0 - known) * math.log(10) + single
-
-
-def _is_word(word: str) -> bool:
-    return zipf(word) >= MIN_ZIPF and (len(word) > 1 or word in "ai")
 
 
 def script_of(tag: str) -> str:

@@ -5,7 +5,7 @@ pre-training form too, as long as the decoder is asked for exactly what the enco
 Attention is three matrices there and one here.
 
 Two norms have another epsilon there (`fc_norm` and `decoder.norm`, 1e-5 against 1e-6), which no
-setting reaches; see `EXACT_EPS_NAMES`.
+setting reaches.
 """
 
 import re
@@ -19,9 +19,6 @@ from hashtag2action.models.layers import LAYER_NORM_EPS
 from hashtag2action.models.pixels import IMAGENET_MEAN, IMAGENET_STD
 from hashtag2action.models.tensor_files import LazyTensor
 from hashtag2action.models.variants import Variant
-
-EXACT_EPS_NAMES = ("fc_norm", "decoder.norm")
-"""Modules over there whose epsilon must be set to ours for outputs equal to rounding."""
 
 _IN_BLOCK = {
     "norm1.weight": ("layernorm_before.weight",),

@@ -189,25 +189,6 @@ def mask_pair(encoder_mask: Bool[Tensor, "b n"], decoder_mask: Bool[Tensor, "b n
     return MaskPair(visible_idx, decoded_idx, encoder_mask.gather(1, decoded_idx))
 
 
-def loss_weight(
-    visible_idx: Int64[Tensor, "b v"], decoded_idx: Int64[Tensor, "b m"], num_tokens: int
-) -> Bool[Tensor, "b m"]:
-    """Tell which decoded tokens are hidden from the encoder, so that the loss counts them.
-
-    The same as `hidden_of_decoded`, for those who have only indices.
-
-    Args:
-        visible_idx: Tokens the encoder sees.
-        decoded_idx: Tokens the decoder predicts.
-        num_tokens: Number of tokens of a clip.
-    """
-    hidden = torch.ones(
-        visible_idx.shape[0], num_tokens, dtype=torch.bool, device=visible_idx.device
-    )
-    hidden.scatter_(1, visible_idx, value=False)
-    return hidden.gather(1, decoded_idx)
-
-
 def _places(chosen: Bool[Tensor, "b n"]) -> Int64[Tensor, "b m"]:
     """List where each row is True; all rows must be so equally often."""
     counts = chosen.sum(dim=1)

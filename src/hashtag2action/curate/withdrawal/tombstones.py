@@ -169,8 +169,3 @@ class Tombstones:
         repeat = _REPEAT.search(post_id)
         base = self.hash_of(_REPEAT.sub("", post_id))[:16]
         return f"withdrawn-{base}{repeat.group() if repeat else ''}"
-
-
-def is_blank(post_id: str) -> bool:
-    """Whether an id is one that `Tombstones.blank` gave."""
-    return re.fullmatch(r"withdrawn-[0-9a-f]{16}(#\d+)?", post_id) is not None
