@@ -98,7 +98,10 @@ def run(shelf: Shelf, settings: Budget, *tags: str) -> tuple[MiningLoop, list[Ro
 
 def test_requests_go_where_new_usable_posts_are() -> None:
     loop, rounds = run(Shelf(SHELF), budget(num_requests=30), "pure", "impure", "small", "nothing")
-    spent = {tag: sum(arm.num_pages for arm in loop.arms_of(tag)) for tag in loop.pool}
+    spent = {
+        tag: sum(arm.num_pages for arm in loop.prospects.arms_of(tag))
+        for tag in loop.prospects.pool
+    }
     assert spent["pure"] > 3 * spent["impure"]
     assert spent["nothing"] <= 2
     assert sum(done.num_requests for done in rounds) == 30
@@ -106,8 +109,8 @@ def test_requests_go_where_new_usable_posts_are() -> None:
 
 def test_tags_beside_a_group_are_proposed_and_what_all_use_is_not() -> None:
     loop, rounds = run(Shelf(SHELF), budget(), "pure", "impure", "small")
-    assert loop.pool["puresister"].action_group == "pure"
-    assert "fyp" not in loop.pool
+    assert loop.prospects.pool["puresister"].action_group == "pure"
+    assert "fyp" not in loop.prospects.pool
     assert "puresister" in [tag for done in rounds for tag in done.proposed]
     assert loop.gathered.lift_of("fyp").specificity < 0.1
 
@@ -130,13 +133,13 @@ def test_a_run_that_the_quota_stopped_goes_the_same_way_again() -> None:
 def test_no_page_of_a_cell_is_asked_after_its_last() -> None:
     shelf = Shelf({"small": (2, 1.0, [])})
     loop, _ = run(shelf, budget(), "small")
-    assert loop.closed == {"small": "read_to_the_end"}
+    assert loop.prospects.closed == {"small": "read_to_the_end"}
     assert len(shelf.asked) == len(set(shelf.asked)) == 2
 
 
 def test_worthless_tags_are_closed_as_dry() -> None:
     loop, rounds = run(Shelf({"bad": (60, 0.0, [])}), budget(num_requests=40), "bad")
-    assert loop.closed["bad"] == "dry"
+    assert loop.prospects.closed["bad"] == "dry"
     assert any("bad" in done.closed for done in rounds)
 
 
@@ -145,7 +148,7 @@ def test_regions_are_asked_one_by_one_and_none_is_left_out() -> None:
     loop, rounds = run(shelf, budget(regions=("DE", "US", "JP")), "pure")
     assert {cell.region for cell in shelf.asked} == {"DE", "US", "JP"}
     assert rounds[-1].entropy_regions > 1.0
-    assert set(loop.num_by_region) == {"DE", "US", "JP"}
+    assert set(loop.gathered.num_by_region) == {"DE", "US", "JP"}
 
 
 def test_unknown_verdicts_teach_nothing() -> None:
@@ -182,7 +185,7 @@ def test_tags_that_nobody_uses_cost_few_requests() -> None:
     loop = MiningLoop(budget(), shelf, judge, pool(*names, "pure", "rare"), Thresholds())
     rounds = list(loop.rounds())
     assert sum(done.num_roll_calls for done in rounds) <= 6
-    assert {tag for tag, why in loop.closed.items() if why == "idle"} == set(names)
+    assert {tag for tag, why in loop.prospects.closed.items() if why == "idle"} == set(names)
     assert all(cell.hashtag in {"pure", "rare"} for cell in shelf.asked if not cell.also)
     assert {row["asked_hashtag"] for row in loop.gathered.rows.values()} == {"pure", "rare"}
 

@@ -124,7 +124,7 @@ def _weighed(
     loop: MiningLoop, wanted: Wanted, found: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Candidate]:
     """Return every candidate, and every other tag that many use."""
-    pool: dict[str, Candidate] = {**wanted.pool, **loop.pool}
+    pool: dict[str, Candidate] = {**wanted.pool, **loop.prospects.pool}
     enough = wanted.thresholds.min_creators
     for tag, row in found.items():
         if tag not in pool and row["num_creators"] >= enough:
@@ -137,7 +137,7 @@ def _row(
     loop: MiningLoop, candidate: Candidate, found: Mapping[str, Any], wanted: Wanted
 ) -> dict[str, Any]:
     tag = candidate.hashtag
-    arms = loop.arms_of(tag)
+    arms = loop.prospects.arms_of(tag)
     is_asked = any(arm.num_pages for arm in arms)
     row: dict[str, Any] = {
         **dict.fromkeys(
@@ -153,7 +153,7 @@ def _row(
         "sensitive": wanted.sensitive.get(tag),
         "num_requests": sum(arm.num_pages for arm in arms),
         "num_new_posts": sum(arm.num_new for arm in arms),
-        "closed": loop.closed.get(tag),
+        "closed": loop.prospects.closed.get(tag),
     }
     # Posts that were asked for by a tag stand beside its group by choice, not by nature.
     company = loop.gathered.lift_of(tag)
