@@ -6,17 +6,16 @@ Every step is one of the package's own verbs with its own recipe section; what i
 folder is not done again.
 """
 
-import multiprocessing
 import os
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from threadpoolctl import threadpool_limits
 
 from hashtag2action.config import Config, dump
 from hashtag2action.curate.pipeline import CurateConfig, curate
@@ -27,6 +26,7 @@ from hashtag2action.errors import ConfigError
 from hashtag2action.evaluate.evaluate import Evaluate, evaluate
 from hashtag2action.hashtags.mine import MineConfig, mine, mined_hashtags
 from hashtag2action.manifest import write_json
+from hashtag2action.processes import Pool
 from hashtag2action.report.render import write_report
 from hashtag2action.sources.studio.labelled import LabelledStudio, render_labelled
 from hashtag2action.sources.studio.platform import Studio, render_studio
@@ -146,7 +146,7 @@ def demo(config: DemoConfig, out: Path, progress: OnProgress) -> DemoResult:
     with _MemoryWatch() as memory:
         scored = _posts_to_clips(config, out, progress)
         # From scratch nothing has to be waited for: it learns beside the pre-training.
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as beside:
+        with Pool(1, threadpool_limits) as beside:
             scratch_run = beside.submit(finetune, config.finetune_scratch, out / "finetune_scratch")
             losses = pretrain(config.pretrain, out / "pretrain", progress)
             scratch_run.result()

@@ -5,14 +5,14 @@ clips copies is told by `vision.neighbors`.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from hashtag2action.processes import Pool
 from hashtag2action.vision.alignment import Way
 from hashtag2action.vision.candidates import Candidates, candidate_blocks
 from hashtag2action.vision.fingerprint import WHOLE, Fingerprint
@@ -149,9 +149,7 @@ class CopySearch:
             for job in jobs:
                 yield from job.loaded(prints).run()
             return
-        with ProcessPoolExecutor(
-            self.workers, get_context("spawn"), initializer=threadpool_limits, initargs=(1,)
-        ) as pool:
+        with Pool(self.workers, threadpool_limits) as pool:
             waiting: list[Future[list[tuple[int, int, float]]]] = []
             for job in jobs:
                 waiting.append(pool.submit(job.loaded(prints).run))

@@ -18,6 +18,7 @@ from typing import Any
 from hashtag2action.engines.base import Limits, Lost, LostReason
 from hashtag2action.engines.worker import Failed, Ready, Result, Worker
 from hashtag2action.errors import EngineError
+from hashtag2action.processes import interrupts_held
 
 _LOOK_EVERY_S = 0.05
 _MAX_FAILED_STARTS = 3
@@ -95,7 +96,8 @@ class Crew:
             self._hire(None)
 
     def _hire(self, task: _Task | None) -> None:
-        self._members.append(_Member(Worker(self._opening), task))
+        with interrupts_held():
+            self._members.append(_Member(Worker(self._opening), task))
 
     def _listen(self) -> Iterator[tuple[int, Any | Lost]]:
         members = {member.worker.fileno(): member for member in self._members}

@@ -6,15 +6,13 @@ is always ended.
 """
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import pickle
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -24,8 +22,8 @@ from threadpoolctl import threadpool_limits
 
 from hashtag2action.engines.base import Lost
 from hashtag2action.errors import EngineError
+from hashtag2action.processes import die_with
 
-_PR_SET_PDEATHSIG = 1  # Source: prctl(2)
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -52,7 +50,7 @@ Answer = Ready | Result | Failed | Lost
 
 
 class Worker:
-    """A worker process, as its parent sees it.
+    """A worker process, as its parent sees it; made while interrupts are held, to be known whole.
 
     Args:
         opening: Pickled function that opens the worker; it returns the function for the items.
@@ -62,9 +60,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, os.getpid()), daemon=True)
-        # A worker inherits the mask, so that ctrl-C is the parent's affair alone.
-        with _interrupts_held():
-            self._process.start()
+        self._process.start()
         theirs.close()
         self.pid: int = self._process.pid or 0
         self._memory = os.open(f"/proc/{self.pid}/statm", os.O_RDONLY)
@@ -115,18 +111,9 @@ class Worker:
         os.close(self._memory)
 
 
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _serve(pipe: Connection, parent_pid: int) -> None:
     """Be a worker: open, then answer items until the parent hangs up."""
-    _die_with(parent_pid)
+    die_with(parent_pid)
     os.setpgid(0, 0)  # a group of its own, to be killed with all it began
     work: Callable[[Any], Any] | None = None
     with _Telling(pipe):
@@ -142,13 +129,6 @@ def _serve(pipe: Connection, parent_pid: int) -> None:
             return
         with _Telling(pipe):
             pipe.send(Result(work(item)))
-
-
-def _die_with(parent_pid: int) -> None:
-    """Have the kernel end this process when its parent ends, even by SIGKILL. Linux only."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:
-        os._exit(1)  # it ended before we could ask
 
 
 class _Telling:

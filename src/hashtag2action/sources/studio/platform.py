@@ -6,10 +6,9 @@ from a seed: the posts, what the platform says about them, and every frame.
 
 import json
 import logging
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from pydantic import Field, field_validator
 
 from hashtag2action.config import key_of
 from hashtag2action.errors import EngineError, ManifestError
+from hashtag2action.processes import Pool
 from hashtag2action.sources.archive import Archive
 from hashtag2action.sources.base import OnProgress, PostSource
 from hashtag2action.sources.studio.film import film
@@ -198,19 +198,14 @@ def run_jobs(
             work(job)
             told(done, len(jobs))
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        workers, context, initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
-        futures = [pool.submit(work, job) for job in jobs]
-        try:
+    try:
+        with Pool(workers, cv2.setNumThreads) as pool:
+            futures = [pool.submit(work, job) for job in jobs]
             for done, future in enumerate(as_completed(futures), 1):
                 future.result()
                 told(done, len(jobs))
-        except BrokenProcessPool as error:
-            raise EngineError("a rendering process died; start again to go on") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+    except BrokenProcessPool as error:
+        raise EngineError("a rendering process died; start again to go on") from error
 
 
 def _film(job: tuple[PostPlan, Path, tuple[int, int]]) -> None:
