@@ -289,11 +289,6 @@ def main() -> None:
         named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         print(f"h2a: cannot read or write {named}", file=sys.stderr)
         sys.exit(3)
-    except SystemExit as end:
-        # Typer turns ctrl-C into this exit, and says nothing.
-        if end.code == 130:
-            print("h2a: stopped; run the same command again to go on", file=sys.stderr)
-        raise
 
 
 def _rewrite_pages(stale: Sequence[Path]) -> list[Path]:

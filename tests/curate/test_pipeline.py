@@ -1,14 +1,12 @@
 """The engine of `h2a curate`, as the command line takes it."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from tests.curate.killed_runs import outlives, start, workers_of, write_recipe, write_videos
+from tests.curate.killed_runs import write_recipe
 
 from hashtag2action.curate.pipeline import CurateConfig, CurateRuntime, open_engine
 from hashtag2action.engines.local import InlineEngine, LocalEngine
@@ -41,20 +39,3 @@ def test_the_engine_is_no_part_of_a_key_and_the_limits_are(tmp_path: Path) -> No
     on_ray = config.model_copy(update={"runtime": CurateRuntime(engine="ray")})
     assert on_ray.key_fields() == config.key_fields()
     assert "limits" in config.key_fields()
-
-
-def test_ctrl_c_ends_a_run_at_once_and_says_how_to_go_on(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, write_videos(tmp_path))
-    run = start(recipe, tmp_path / "out")
-    deadline = time.monotonic() + 60
-    while not (workers := workers_of(run.pid)):
-        assert run.poll() is None
-        assert time.monotonic() < deadline, "the workers never began"
-        time.sleep(0.02)
-    began_s = time.monotonic()
-    run.send_signal(signal.SIGINT)
-    _, told = run.communicate()
-    assert time.monotonic() - began_s < 5
-    assert run.returncode == 130
-    assert b"run the same command again" in told
-    assert not [pid for pid in workers if outlives(pid)]
