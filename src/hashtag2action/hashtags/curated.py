@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from hashtag2action.hashtags.loop import Judge
 from hashtag2action.manifest import Manifest, find_stage, stage_folders
 
 
@@ -27,7 +28,7 @@ def verdicts_of(runs: Sequence[Path]) -> dict[str, bool]:
     return verdicts
 
 
-def judge_by(runs: Sequence[Path]):
+def judge_by(runs: Sequence[Path]) -> Judge:
     """Return a judge that answers from curation runs; posts they did not fetch stay unjudged."""
     known = verdicts_of(runs)
 

@@ -1,8 +1,12 @@
 """The language of a post's text. The model ships with its library, in the extra [mine]."""
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from hashtag2action.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
 
 MIN_LANGUAGE_CHARS = 12
 """Shortest text whose language is guessed (chosen: below it n-gram models mostly guess)."""
@@ -23,7 +27,7 @@ def language_of(text: str) -> str | None:
 
 
 @lru_cache(maxsize=1)
-def language_model():
+def language_model() -> "LanguageIdentifier":
     """Load the model, once per process.
 
     Raises:

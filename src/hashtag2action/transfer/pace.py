@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,7 +59,7 @@ class HostPace:
             return max(0.0, next_s - now_s)
 
     @contextmanager
-    def _next_turn(self, name: str):
+    def _next_turn(self, name: str) -> Iterator[tuple[float, float, Callable[[float], None]]]:
         file = os.open(self._folder / f"{name}.next", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)

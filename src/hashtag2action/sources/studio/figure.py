@@ -1,5 +1,7 @@
 """Draw people: from joints in space to shaded limbs, clothes, hands and a face."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from hashtag2action.sources.studio.body import SIDES, Body, Joints
@@ -224,7 +226,15 @@ def _add_head(figure: Painting, joints: Joints, body: Body, look: Look) -> None:
     figure.ellipse(unit, at(0, 0.78, 0.12), cap_wide, cap_tall, look.hair * 0.92)
 
 
-def _add_face(figure: Painting, unit: Unit, at, side, tall, look: Look, shows: np.ndarray) -> None:
+def _add_face(
+    figure: Painting,
+    unit: Unit,
+    at: Callable[[float, float, float], np.ndarray],
+    side: np.ndarray,
+    tall: np.ndarray,
+    look: Look,
+    shows: np.ndarray,
+) -> None:
     across = figure.camera.depth(side)
     dark = look.skin * 0.62
     for eye in SIDES:

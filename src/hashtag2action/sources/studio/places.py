@@ -61,7 +61,9 @@ def _color(rng: np.random.Generator, saturation: float, low: int, high: int) -> 
     return cv2.cvtColor(np.array(hsv).astype(np.uint8), cv2.COLOR_HSV2RGB)[0, 0].astype(np.float32)
 
 
-def _rectangle(picture: np.ndarray, x: float, y: float, w: float, h: float, color) -> None:
+def _rectangle(
+    picture: np.ndarray, x: float, y: float, w: float, h: float, color: np.ndarray
+) -> None:
     corners = (int(x), int(y)), (int(x + w), int(y + h))
     cv2.rectangle(picture, *corners, [float(c) for c in np.clip(color, 0, 255)], -1)
 

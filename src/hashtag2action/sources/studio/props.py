@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from hashtag2action.sources.studio.look import look_of, rng_for
+from hashtag2action.sources.studio.look import Look, look_of, rng_for
 from hashtag2action.sources.studio.paint import LAYERS, Painting, View
 from hashtag2action.sources.studio.places import cloud_noise, finish, landscape_colors
 
@@ -176,7 +176,9 @@ def _box(
         cv2.fillPoly(picture, [face.astype(np.int32)], tone, cv2.LINE_AA)
 
 
-def hands_frames(key: str, pool: str, person: int, size: Size, num_frames: int):
+def hands_frames(
+    key: str, pool: str, person: int, size: Size, num_frames: int
+) -> Iterator[np.ndarray]:
     """Two hands at work above a table, seen from over the shoulder; no face, no body."""
     rng = rng_for(key, "hands")
     width, height = size
@@ -220,7 +222,7 @@ def _work(rng: np.random.Generator, table: np.ndarray) -> None:
 
 
 def _hand(
-    art: Painting, wrist: np.ndarray, side: float, phase: np.ndarray, look, half: float
+    art: Painting, wrist: np.ndarray, side: float, phase: np.ndarray, look: Look, half: float
 ) -> None:
     along = np.array([-side * 0.35, 1.0, 0.0])
     along /= np.linalg.norm(along)
