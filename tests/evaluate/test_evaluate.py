@@ -48,6 +48,17 @@ def settings(weights: Path, clips: Path) -> dict:
     }
 
 
+def test_a_device_that_is_not_here_is_refused_before_anything_is_written(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    values = settings(save_tiny(tmp_path), clips)
+    values["runtime"] |= {"device": "cuda"}
+    with pytest.raises(ConfigError, match="no such device"):
+        evaluate(Evaluate(**values), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_figures_and_predictions_agree(clips: Path, tmp_path: Path) -> None:
     found = evaluate(Evaluate(**settings(save_tiny(tmp_path), clips)), tmp_path / "out")
     assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == found

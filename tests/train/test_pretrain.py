@@ -61,6 +61,17 @@ def test_interrupted_run_ends_as_the_uninterrupted_one(settings: Settings, tmp_p
     assert cut == whole
 
 
+def test_a_device_that_is_not_here_is_refused_before_anything_is_written(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    values = settings(masking=MASKING)
+    values["runtime"] |= {"device": "cuda"}
+    with pytest.raises(ConfigError, match=r"runtime\.device: is cuda, and torch finds no such"):
+        pretrain(Pretrain(**values), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_that_goes_on_elsewhere_keeps_its_precision(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

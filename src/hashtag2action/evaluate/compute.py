@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 
 from hashtag2action.config import Config
+from hashtag2action.errors import ConfigError
 from hashtag2action.manifest import write_json
 from hashtag2action.models.processor import cpu_name, multiplies_bf16
 
@@ -37,6 +38,18 @@ class Compute(Config):
         if self.precision != "auto":
             return self.precision
         return "bf16" if multiplies_bf16(self.device) else "fp32"
+
+    def require_device(self) -> None:
+        """Refuse a device that is not here, before a run leaves anything in its folder.
+
+        Raises:
+            ConfigError: It is cuda, and torch finds none.
+        """
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ConfigError(
+                "runtime.device: is cuda, and torch finds no such device here. Take a recipe for "
+                "a CPU (recipes/*/cpu_*.yaml), or give runtime.device=cpu for a network this size"
+            )
 
     def start(self) -> None:
         """Set the threads of this process, and warn of a precision that the device emulates."""

@@ -76,11 +76,13 @@ def evaluate(config: Evaluate, out: Path, on_progress: OnProgress | None = None)
         What metrics.json holds.
 
     Raises:
-        ConfigError: The clips have no labels, or other classes than the network.
+        ConfigError: The clips have no labels, or other classes than the network; or the device is
+            not here.
         CheckpointError: The weights are not those of a recognizer.
         VideoError: A clip cannot be read.
     """
     begun = time.perf_counter()
+    config.runtime.require_device()
     begin_run(out, config)
     config.runtime.start()
     model, card = load_recognizer(config.weights)

@@ -130,10 +130,12 @@ def features(config: Features, out: Path, on_progress: OnProgress | None = None)
         What result.json holds.
 
     Raises:
+        ConfigError: The device is not here.
         CheckpointError: The weights do not fit.
         VideoError: A clip cannot be read.
     """
     begun = time.perf_counter()
+    config.runtime.require_device()
     begin_run(out, config)
     finished = finished_result(out)
     if finished is not None:

@@ -70,11 +70,12 @@ def probe(config: Probe, out: Path, on_progress: OnProgress | None = None) -> di
         What result.json holds: top-1 of each kind, and what was chosen.
 
     Raises:
-        ConfigError: Training and test clips have other classes, or none.
+        ConfigError: Training and test clips have other classes, or none; or the device is not here.
         CheckpointError: The weights do not fit.
         VideoError: A clip cannot be read.
     """
     begun = time.perf_counter()
+    config.runtime.require_device()
     begin_run(out, config)
     finished = finished_result(out)
     if finished is not None:

@@ -101,11 +101,13 @@ def finetune(config: Finetune, out: Path, on_progress: OnProgress | None = None)
         What result.json holds.
 
     Raises:
-        ConfigError: A clip has no label, or the folder has other settings or began with others.
+        ConfigError: A clip has no label, the device is not here, or the folder has other settings
+            or began with other weights.
         CheckpointError: The weights to begin with are missing or do not fit.
         VideoError: A clip cannot be read.
         TrainingDivergedError: The loss is no number any more.
     """
+    config.runtime.require_device()
     with open_world(config.runtime.device) as world:
         return _finetune(config, out, world, on_progress if world.is_first else None)
 

@@ -48,12 +48,13 @@ def pretrain(config: Pretrain, out: Path, on_progress: OnProgress | None = None)
         What result.json holds.
 
     Raises:
-        ConfigError: The settings do not fit each other, or the folder has other ones, or began
-            with other weights.
+        ConfigError: The settings do not fit each other, the device is not here, or the folder has
+            other settings or began with other weights.
         CheckpointError: The weights to begin with are missing or do not fit.
         VideoError: A clip cannot be read.
         TrainingDivergedError: The loss is no number any more.
     """
+    config.runtime.require_device()
     with open_world(config.runtime.device) as world:
         return _pretrain(config, out, world, on_progress if world.is_first else None)
 
