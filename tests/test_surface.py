@@ -1,18 +1,18 @@
 """What starts, how fast it says no, and what it does not need."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from hashtag2action.cli import app, main
 
-VERBS = (
-    *("mine", "curate", "pretrain", "finetune", "evaluate", "report", "score", "demo", "show"),
-    *("weights", "predict", "reconstruct"),
-)
+VERBS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
 
 
 def python(code: str) -> str:
@@ -35,6 +35,21 @@ def test_every_verb_explains_itself(verb: str) -> None:
     result = CliRunner().invoke(app, [verb, "--help"])
     assert result.exit_code == 0
     assert verb in result.output
+
+
+def test_a_curation_takes_the_tags_that_a_mining_run_kept(tmp_path: Path) -> None:
+    posts = [
+        {"id": str(number), "hashtag_names": ["fyp", "pushups"], "username": f"u{number}"}
+        for number in range(6)
+    ]
+    (tmp_path / "posts.jsonl").write_text("\n".join(map(json.dumps, posts)))
+    (tmp_path / "own.yaml").write_text("source: {kind: archive}\n")
+    given = [str(tmp_path / "own.yaml"), f"source.posts={tmp_path / 'posts.jsonl'}"]
+    runner = CliRunner()
+    runner.invoke(app, ["mine", *given, "--out", str(tmp_path / "tags")], catch_exceptions=False)
+    words = ["curate", *given, "--mined", str(tmp_path / "tags"), "--out", "x", "--dry-run"]
+    shown = yaml.safe_load(runner.invoke(app, words, catch_exceptions=False).stdout)
+    assert shown["filter_metadata"]["hashtags"] == ["pushups"]
 
 
 def h2a(*words: str) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a figure fell short or our own fault, 2 wrong usage or rec
 or a file that cannot be read or written, 4 a worker or part failed. `H2A_DEBUG=1` shows tracebacks.
 """
 
+import json
 import logging
 import os
 import sys
@@ -69,6 +70,10 @@ def curate(
     recipe: Recipe,
     out: Out,
     overrides: Overrides = None,
+    mined: Annotated[
+        Path | None,
+        typer.Option(help="A folder of h2a mine: what it kept is filter_metadata.hashtags."),
+    ] = None,
     until: Annotated[str | None, typer.Option(help="Last stage to run.")] = None,
     engine: Annotated[
         str | None, typer.Option(help="local, ray or inline; over the recipe's runtime.engine.")
@@ -80,8 +85,13 @@ def curate(
     from hashtag2action.curate.pipeline import CurateConfig
     from hashtag2action.curate.pipeline import curate as run
 
+    overrides = list(overrides or [])
+    if mined is not None:
+        from hashtag2action.hashtags.mine import mined_hashtags
+
+        overrides.append(f"filter_metadata.hashtags={json.dumps(mined_hashtags(mined))}")
     if engine is not None:
-        overrides = [*(overrides or []), f"runtime.engine={engine}"]
+        overrides.append(f"runtime.engine={engine}")
     config = _load(CurateConfig, recipe, overrides, dry_run)
     with ProgressLine() as progress:
         run(config, out, progress, until)

@@ -49,6 +49,15 @@ def test_mining_again_changes_nothing_and_other_settings_are_refused(tmp_path: P
         mine(config.model_copy(update={"min_posts": 5}), tmp_path / "out", quiet)
 
 
+def test_tags_of_a_run_that_did_not_end_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="expected a finished run of h2a mine"):
+        mined_hashtags(tmp_path)
+    mine(MineConfig(source=posts(tmp_path)), tmp_path / "out", quiet)
+    (tmp_path / "out" / "01-mine_hashtags" / "receipt.json").unlink()
+    with pytest.raises(ManifestError, match="expected a finished run of h2a mine"):
+        mined_hashtags(tmp_path / "out")
+
+
 def test_no_candidates_is_a_wrong_recipe(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no candidate tags"):
         mine(MineConfig(source=posts(tmp_path), vocabularies=()), tmp_path / "out", quiet)

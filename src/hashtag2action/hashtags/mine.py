@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from hashtag2action.config import dump, key_of
-from hashtag2action.errors import ConfigError
+from hashtag2action.errors import ConfigError, ManifestError
 from hashtag2action.hashtags.budget import Budget
 from hashtag2action.hashtags.counted import OnProgress, Wanted, count_archive
 from hashtag2action.hashtags.curated import judge_by
@@ -133,7 +133,14 @@ def candidate_pool(config: MineConfig) -> Mapping[str, Candidate]:
 
 
 def mined_hashtags(run: Path) -> tuple[str, ...]:
-    """Return the kept tags of a mining run, the most used first."""
-    return tuple(
-        Manifest(run / "01-mine_hashtags").read(columns=["hashtag"])["hashtag"].to_pylist()
-    )
+    """Return the kept tags of a mining run, the most used first.
+
+    Raises:
+        ManifestError: The folder is no mining run, or the run has not come to its end.
+    """
+    manifest = Manifest(run / "01-mine_hashtags")
+    if not manifest.is_finished:
+        raise ManifestError(
+            f"{run}: expected a finished run of h2a mine, found no 01-mine_hashtags/receipt.json"
+        )
+    return tuple(manifest.read(columns=["hashtag"])["hashtag"].to_pylist())
