@@ -26,6 +26,7 @@ NEEDED = {
     "curate/archive.yaml": ["source.posts=posts.jsonl"],
     "curate/donation.yaml": ["source.export=export.zip", "source.person=p1"],
     "curate/folder.yaml": ["source.folder=videos"],
+    "curate/shorts.yaml": ["source.posts=posts.jsonl"],
     "curate/url_list.yaml": ["source.urls=urls.csv"],
     "mine/archive.yaml": ["source.posts=posts.jsonl"],
     "mine/creators_2020.yaml": ["source.posts=creators_2020.csv"],
