@@ -10,7 +10,6 @@ import os
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from types import TracebackType
 from typing import Any
 
 from hashtag2action.config import Config
@@ -95,12 +94,7 @@ class _Actors:
     def __enter__(self) -> "_Actors":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for actor in [*self._idle, *(actor for actor, _ in self._held.values())]:
             self._ray.kill(actor)
 

@@ -1,7 +1,6 @@
 """An open search of a platform that counts requests: its answers, its connection, its pages."""
 
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -30,12 +29,7 @@ class PaidSearch:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

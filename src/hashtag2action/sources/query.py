@@ -8,11 +8,11 @@ over the same folder gives the same pages of the same cells again, in any order 
 """
 
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 MAX_DAYS = 30
 """Longest window of one cell, both ends counted.
@@ -85,8 +85,8 @@ class Page:
     """Days given up on the way to this page, '<first day>..<last day>: <reason>'."""
 
 
-class PostSearch(Protocol):
-    """An open search: one process, one folder of answers, one quota."""
+class PostSearch(AbstractContextManager["PostSearch"], Protocol):
+    """An open search: one process, one folder of answers, one quota. Leaving it closes it."""
 
     platform: str
     max_hashtags: int
@@ -110,15 +110,6 @@ class PostSearch(Protocol):
     def close(self) -> None:
         """Close the connection and give the folder free."""
         ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 class SearchSource(Protocol):
