@@ -24,7 +24,7 @@ from hashtag2action.curate.select_clips import SelectClips
 from hashtag2action.sources.studio.platform import Studio, render_studio
 from hashtag2action.video.encode import write_video
 from hashtag2action.video.walk import walk_video
-from hashtag2action.vision.persons import AnyPersonDetector, BlazePose, Cascade, Yolox
+from hashtag2action.vision.person_detectors import AnyPersonDetector, BlazePose, Cascade, Yolox
 from hashtag2action.vision.weights import YOLOX_NANO, shipped
 
 FRESH_SEED = 20260

@@ -69,7 +69,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def detector_weights() -> None:
     """Have the default detector's files in the cache, or skip the test with what is missing."""
     from hashtag2action.errors import WeightsError
-    from hashtag2action.vision.persons import Cascade
+    from hashtag2action.vision.person_detectors import Cascade
 
     try:
         Cascade().open()

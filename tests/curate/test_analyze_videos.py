@@ -12,7 +12,7 @@ from tests.video.films import film
 from hashtag2action.curate.analyze_videos import AnalyzeVideos
 from hashtag2action.curate.stage import split
 from hashtag2action.vision.fingerprint import Fingerprint
-from hashtag2action.vision.persons import Yolox
+from hashtag2action.vision.person_detectors import Yolox
 
 
 def place(seed: int, count: int, height: int = 96, width: int = 64) -> list[np.ndarray]:

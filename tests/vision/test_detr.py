@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hashtag2action.errors import WeightsError
-from hashtag2action.vision.persons import Detr, PersonDetector
+from hashtag2action.vision.person_detectors import Detr
+from hashtag2action.vision.persons import PersonDetector
 
 transformers = pytest.importorskip("transformers", reason="needs the extra [detr]")
 SIDE = 64

@@ -20,7 +20,8 @@ from hashtag2action.curate.watch import Meter, Watch
 from hashtag2action.records import CLIP, REJECT_REASON
 from hashtag2action.video.probe import VideoInfo
 from hashtag2action.video.walk import walk_video
-from hashtag2action.vision.persons import AnyPersonDetector, Cascade, PersonDetector
+from hashtag2action.vision.person_detectors import AnyPersonDetector, Cascade
+from hashtag2action.vision.persons import PersonDetector
 from hashtag2action.vision.safety import OpenNsfw, SafetyDetector
 from hashtag2action.vision.scene_detectors import AnySceneDetector
 from hashtag2action.vision.scenes import AdaptiveScenes, SceneFinder

@@ -7,7 +7,7 @@ import pytest
 from hashtag2action.sources.studio.look import look_of, rng_for
 from hashtag2action.sources.studio.motion import ACTIONS
 from hashtag2action.sources.studio.scene import Scene, scene_frames
-from hashtag2action.vision.persons import Yolox
+from hashtag2action.vision.person_detectors import Yolox
 
 SIZE = (180, 320)
 

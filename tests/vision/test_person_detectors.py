@@ -9,14 +9,14 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from hashtag2action.errors import WeightsError
-from hashtag2action.vision.persons import (
+from hashtag2action.vision.person_detectors import (
     Agreement,
     AnyPersonDetector,
     BlazePose,
     Cascade,
-    PersonDetector,
     Yolox,
 )
+from hashtag2action.vision.persons import PersonDetector
 from hashtag2action.vision.weights import YOLOX_NANO, shipped
 
 Opened = tuple[PersonDetector, float]
