@@ -54,3 +54,12 @@ def test_a_picture_of_twice_the_size_is_kept_as_any_other(colorspace: int) -> No
 
 def test_kept_pictures_are_not_scaled_up() -> None:
     assert TimedFrame(0.0, _painted("yuv420p", UNSAID, 320)).small(1000).height == 320
+
+
+@pytest.mark.parametrize(("pixel_format", "too_deep"), [("yuv420p", 0), ("yuv420p10le", 2)])
+def test_planes_are_every_nth_pixel_of_every_nth_row(pixel_format: str, too_deep: int) -> None:
+    frame = _painted(pixel_format, BT709, 640)
+    whole = (frame.to_ndarray() >> too_deep).astype(np.uint8)
+    expected = whole[:640], *whole[640:].reshape(2, 320, 160)
+    for plane, one in zip(TimedFrame(0.0, frame).planes(7), expected, strict=True):
+        np.testing.assert_array_equal(plane, one[::7, ::7])

@@ -15,6 +15,7 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
+from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 
 from hashtag2action.errors import VideoError
@@ -27,7 +28,7 @@ _PLANAR_YUV = re.compile(r"yuvj?4\d\dp(10le|12le)?")
 
 @dataclass(frozen=True)
 class TimedFrame:
-    """One picture of a walk, valid until the next is asked for."""
+    """One picture of a walk; as long as it is kept, so is the decoder's memory for it."""
 
     time_s: float
     picture: av.VideoFrame
@@ -47,12 +48,15 @@ class TimedFrame:
         Args:
             step: Distance of the points of the luma grid, in pixels of the luma.
         """
-        ratio = self.picture.width / self.picture.planes[1].width
+        # Asked for once: making the list takes longer than all that is read of it.
+        luma, blue, red = self.picture.planes[:3]
+        ratio = luma.width / blue.width
         chroma_step = max(1, round(2 * step / ratio))
+        bits = _bits(self.picture.format.name)
         return (
-            plane_of(self.picture, 0, step),
-            plane_of(self.picture, 1, chroma_step),
-            plane_of(self.picture, 2, chroma_step),
+            _samples(luma, bits[0], step),
+            _samples(blue, bits[1], chroma_step),
+            _samples(red, bits[2], chroma_step),
         )
 
     def rgb(self, long_side_px: int) -> np.ndarray:
@@ -174,15 +178,24 @@ def _is_planar(pixel_format: str) -> bool:
     return _PLANAR_YUV.fullmatch(pixel_format) is not None
 
 
+@cache
+def _bits(pixel_format: str) -> tuple[int, ...]:
+    """Return the depth of each component."""
+    return tuple(component.bits for component in av.VideoFormat(pixel_format).components)
+
+
 def plane_of(frame: av.VideoFrame, index: int, step: int = 1) -> np.ndarray:
     """Return every n-th pixel of every n-th row of a plane, uint8 (h, w).
 
     A view of the picture's memory where the depth is 8 bits.
     """
-    plane = frame.planes[index]
-    bits = frame.format.components[index].bits
+    return _samples(frame.planes[index], _bits(frame.format.name)[index], step)
+
+
+def _samples(plane: VideoPlane, bits: int, step: int) -> np.ndarray:
+    size = -(-plane.height // step), -(-plane.width // step)
+    row = step * plane.line_size
     if bits == 8:
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # pyright: ignore
-        return rows[: plane.height : step, : plane.width : step]
-    rows = np.frombuffer(plane, np.uint16).reshape(-1, plane.line_size // 2)  # pyright: ignore
-    return (rows[: plane.height : step, : plane.width : step] >> (bits - 8)).astype(np.uint8)
+        return np.ndarray(size, np.uint8, plane, strides=(row, step))  # pyright: ignore
+    deep = np.ndarray(size, np.uint16, plane, strides=(row, 2 * step))  # pyright: ignore
+    return (deep >> (bits - 8)).astype(np.uint8)
