@@ -20,7 +20,7 @@ from hashtag2action.vision.first_look import plausible
 from hashtag2action.vision.neighbors import FingerprintMatcher
 from hashtag2action.vision.prints import Prints
 
-_PAIRS_PER_JOB = 256
+_PAIRS_PER_JOB = 256  # compared by a process at a time
 _PAIRS_WORTH_WORKERS = 4096
 """Chosen: below this many pairs a comparison takes less time than a process takes to start."""
 _KEYS_WORTH_A_SEARCH = 8

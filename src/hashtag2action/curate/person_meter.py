@@ -17,7 +17,7 @@ from hashtag2action.vision.attention import THUMB_PX, look_over
 from hashtag2action.vision.evidence import Look, person_evidence
 from hashtag2action.vision.persons import PersonDetector
 
-_MOST_WAITING = 16
+_MOST_WAITING = 16  # pictures; more are looked at before the take has ended, to bound memory
 
 
 class PersonMeter(Meter):

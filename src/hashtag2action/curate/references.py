@@ -25,7 +25,7 @@ from hashtag2action.vision.neighbors import FingerprintMatcher
 
 logger = logging.getLogger(__name__)
 
-_VIDEOS_PER_PART = 64
+_VIDEOS_PER_PART = 64  # read before a part is written: what a kill costs
 _SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
 _COLUMNS = ("fingerprints", "fingerprint_times_s")
 # Raised when equal settings start to give other fingerprints.

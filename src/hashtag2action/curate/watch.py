@@ -20,7 +20,7 @@ from hashtag2action.vision.scenes import SMALL_SIDE_PX, SceneFinder, SceneSignal
 # After an abrupt change pictures are sampled anew, so that short scenes are seen and copies of a
 # scene are sampled at the same moments of it, wherever it stands in its video.
 FIRST_SAMPLE_S = 0.1
-_LEAST_PACE_S = 0.3
+_LEAST_PACE_S = 0.3  # from one new beginning to the next: a flicker is not one at every frame
 _MOST_HELD_PX = 6 * 2**20  # chosen: ten pictures of 576x1024, three of 1080x1920, one of 4K
 _MOST_HELD = 16  # chosen: more spare next to nothing more
 

@@ -19,7 +19,7 @@ from hashtag2action.engines.worker import Failed, Ready, Result, Worker
 from hashtag2action.errors import EngineError
 from hashtag2action.processes import interrupts_held
 
-_LOOK_EVERY_S = 0.05
+_LOOK_EVERY_S = 0.05  # at the memory and the time of workers; chosen: costs next to nothing
 _MAX_FAILED_STARTS = 3
 """Workers in a row that may die before they are ready (chosen: twice may be bad luck)."""
 

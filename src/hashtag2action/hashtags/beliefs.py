@@ -12,6 +12,7 @@ _BASE_YIELD = Share(1.0, 1.0)
 _BASE_FULL = Share(1.0, 1.0)
 _PRIOR_STRENGTH = 4.0
 _MATE_STRENGTH = 8.0
+"""Trials that what is known of all tags, and of a tag's own group, counts as (chosen)."""
 _MAX_JUDGED = 60
 """Posts of a tag that are judged at most because its verdict is not sure (chosen)."""
 _SURE = 0.95

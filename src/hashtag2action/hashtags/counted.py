@@ -106,6 +106,7 @@ def beside_candidates(
 
 
 _COMMON_CREATORS = 20
+"""Creators from which on a tag is weighed whatever it stands beside (chosen: as a generic tag)."""
 
 
 def principle_of(tag: str) -> Principle:

@@ -30,6 +30,7 @@ LAYOUTS = ((5, 1), (4, 1), (3, 2))
 SHORT_SIDE_PX = 72
 """Short side of a frame in a strip; chosen: 5 portrait frames make about 15 KB."""
 JPEG_QUALITY = 72
+"""Of 100; chosen with the size of a strip."""
 
 CLIP_STAGES = ("analyze_videos", "select_clips", "deduplicate", "export_clips")
 COLUMNS = (

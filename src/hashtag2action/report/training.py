@@ -20,6 +20,7 @@ from hashtag2action.report.svg import number
 MAX_POINTS = 300
 """Points per curve; chosen: finer than the pixels of a chart."""
 MAX_RECONSTRUCTIONS = 8
+"""Reconstructions shown of a run, evenly spread, the first and the last among them; chosen."""
 MAX_PICTURE_PX = 1280
 """Longest side of an embedded reconstruction; chosen."""
 MAX_PNG_BYTES = 400_000

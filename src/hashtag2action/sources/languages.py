@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 MIN_LANGUAGE_CHARS = 12
 """Shortest text whose language is guessed (chosen: below it n-gram models mostly guess)."""
-_MIN_LANGUAGE_SHARE = 0.5
+_MIN_LANGUAGE_SHARE = 0.5  # probability of the guess; chosen: likelier than all others together
 
 
 def language_of(text: str) -> str | None:

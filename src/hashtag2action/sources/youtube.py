@@ -31,6 +31,7 @@ from hashtag2action.sources.youtube_transport import YouTubeTransport
 
 SEARCH_UNITS = 100
 DETAILS_UNITS = 1
+"""Units of a day's quota that search.list and videos.list cost. Source: the API's own pages."""
 VIDEOS_PER_PAGE = 50
 """Most results of one search and most ids of one look-up."""
 PACIFIC = ZoneInfo("America/Los_Angeles")

@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS held (name TEXT PRIMARY KEY, num_bytes INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS total (only INTEGER PRIMARY KEY CHECK (only = 1), num_bytes INTEGER);
 INSERT OR IGNORE INTO total VALUES (1, 0);
 """
-_LOCK_S = 60.0
+_LOCK_S = 60.0  # another process holds the database for milliseconds
 LEDGER = ".bytes.sqlite"
 """Name of the database file."""
 

@@ -18,7 +18,7 @@ _BLUR = 5.0  # orders; chosen: a sharper picture rings around the edges of what 
 DISAGREEMENT = 0.3  # of the contrast; chosen: copies keep below, light falls differently above
 _STILL_RATIO = 0.45  # chosen: half hidden cells move half as much
 _STILL_LEVELS = 1.0  # gray levels over time; chosen: an encoder's noise lies below
-_MIN_CELLS = 20
+_MIN_CELLS = 20  # that must fit before a fit is believed
 _GAINS = np.exp(np.linspace(np.log(0.55), np.log(1.8), 25))
 
 

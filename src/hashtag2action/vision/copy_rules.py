@@ -8,10 +8,10 @@ from hashtag2action.vision.laid import NOTHING_MOVES, SAME_SPEED, Laid
 
 _NEARLY_SAME_SPEED = 0.013  # chosen: two ends that are each a frame off in five seconds
 _HALF_A_PICTURE_OFF = 0.026  # chosen: in two and a half seconds; a fast part tells no better
-_LITTLE = 0.03
+_LITTLE = 0.03  # departure or share of cells; what encoding anew makes of small footage
 _MIN_PART_START_S = 0.2  # chosen: takes that were cut at one pose are less apart
 _WHOLLY = 0.8  # of a clip; chosen: takes of one action are about as long
-_HARDLY_CROPPED = 0.95
+_HARDLY_CROPPED = 0.95  # of a side
 
 
 class CopyRules(Config):

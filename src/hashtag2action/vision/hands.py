@@ -17,6 +17,7 @@ from hashtag2action.vision.weights import HAND_LANDMARK, PALM_DETECTION
 MIN_PALM = 0.3
 """Palms below this score are not looked at. Chosen: half of what counts, and a little more."""
 SIDE_PX = 224
+"""Side of the hand net's pictures."""
 GROWTH, SHIFT = 2.6, 0.5
 _WRIST, _MIDDLE_FINGER = 0, 2  # places among the palm detector's seven points
 

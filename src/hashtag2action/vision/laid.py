@@ -10,7 +10,7 @@ from hashtag2action.vision.alignment import Timing, Way, own_likeness
 
 NOTHING_MOVES = 0.1  # gray levels
 SAME_SPEED = 0.0065  # chosen: half the least change that is tried; copies need none
-_EQUAL_START_S = 0.02
+_EQUAL_START_S = 0.02  # less than a frame at 30 frames a second
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from hashtag2action.vision.fingerprint import SAMPLES_PER_S, WHOLE, Fingerprint
 from hashtag2action.vision.laid import NOTHING_MOVES, Laid
 from hashtag2action.vision.ways import likely_ways, may_agree
 
-_MIN_PICTURES = 8
-_NUM_TURNS = 2
-_WORTH_A_LOOK = 0.12
+_MIN_PICTURES = 8  # one second
+_NUM_TURNS = 2  # crop and time are each fitted again so often
+_WORTH_A_LOOK = 0.12  # correlation of movements
 _WORTH_A_TURN = 0.3  # chosen: copies a half step of crop apart correlate by 0.5 and more
 _FAR = 0.5  # departure; chosen: no finer crop mends so much
 _NEAR = 0.55  # of movements

@@ -24,7 +24,7 @@ _MOST_INK_SPREAD = 32.0  # gray levels; chosen: letters so small that few pixels
 _EDGE = 24  # gray levels from pixel to pixel; chosen: the outline of a sticker
 _STILL = 10  # gray levels; chosen: a codec's noise beside an edge
 _MARK_SHARES = (0.0015, 0.25)  # of the picture; chosen: a platform's logo, half a screen of sticker
-_MARGIN_PX = 2
+_MARGIN_PX = 2  # covered around a line of text
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from hashtag2action.vision.weights import alone, cache_folder
 
 logger = logging.getLogger(__name__)
 
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 30.0  # of silence
 
 
 @dataclass(frozen=True)

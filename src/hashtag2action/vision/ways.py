@@ -12,7 +12,7 @@ from hashtag2action.vision.alignment import LAG, Film, Timing, Way, at_times, se
 from hashtag2action.vision.fingerprint import WHOLE, Crop
 
 _STRIDE = 4  # pictures; half a second
-_NUM_TRIED = 2
+_NUM_TRIED = 2  # likeliest crops; the whole picture is tried besides
 
 
 def _crops() -> list[Crop]:

@@ -19,7 +19,9 @@ from hashtag2action.vision.boxes import clip_to_frame, groups_of_one_thing
 from hashtag2action.vision.persons import Persons
 
 GRAY = 114
+"""Level around a picture that is not square. Source: YOLOX, official code."""
 PERSON = 0
+"""Class of COCO."""
 ANIMALS = (*range(14, 24), 77)
 """Classes of COCO that detectors of bodies take for persons: bird to giraffe, and teddy bear."""
 STRIDES = ((8, 16, 32), (8, 16, 32, 64))
