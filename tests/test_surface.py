@@ -52,6 +52,17 @@ def test_a_curation_takes_the_tags_that_a_mining_run_kept(tmp_path: Path) -> Non
     assert shown["filter_metadata"]["hashtags"] == ["pushups"]
 
 
+def test_a_funnel_counts_rows_that_leave_with_details_of_their_own_together(tmp_path: Path) -> None:
+    posts = [{"id": str(number), "file": f"/away/{number}.mp4"} for number in range(5)]
+    (tmp_path / "posts.jsonl").write_text("\n".join(map(json.dumps, [*posts, {"id": "0"}])))
+    (tmp_path / "own.yaml").write_text("source: {kind: archive}\n")
+    given = [str(tmp_path / "own.yaml"), f"source.posts={tmp_path / 'posts.jsonl'}"]
+    words = ["curate", *given, "--until", "filter_metadata", "--out", str(tmp_path / "out")]
+    shown = CliRunner().invoke(app, words, catch_exceptions=False).stdout
+    assert "bad_row:(" in shown
+    assert "/away" not in shown
+
+
 def h2a(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "hashtag2action", *words],

@@ -26,6 +26,9 @@ from hashtag2action.errors import ConfigError, Hashtag2ActionError
 from hashtag2action.manifest import Manifest, stage_folders
 from hashtag2action.terminal import ProgressLine, render_table
 
+_MAX_DETAILS = 3
+"""Details of a rule that a funnel names. Chosen: the report and `rejected/` have them all."""
+
 app = typer.Typer(
     help="From hashtags to an action recognizer, with no labelling.",
     no_args_is_help=True,
@@ -325,9 +328,23 @@ def _receipts(run: Path) -> list[dict[str, Any]]:
 def _funnel(receipts: list[dict[str, Any]]) -> str:
     rows = []
     for receipt in receipts:
-        reasons = sorted(receipt["reasons"].items(), key=lambda item: -item[1])
+        reasons = sorted(_in_short(receipt["reasons"]).items(), key=lambda item: -item[1])
         told = ", ".join(f"{name} {count}" for name, count in reasons[:4])
         told += f" and {len(reasons) - 4} more" if len(reasons) > 4 else ""
         counts = [str(receipt[name]) for name in ("num_input_rows", "num_kept", "num_rejected")]
         rows.append([receipt["stage"], *counts, told])
     return render_table("Funnel", ["stage", "in", "kept", "rejected", "reasons"], rows)
+
+
+def _in_short(reasons: dict[str, int]) -> dict[str, int]:
+    """Count a rule's rows together where they leave with many details, such as one per row."""
+    kinds: dict[str, list[str]] = {}
+    for reason in reasons:
+        kinds.setdefault(reason.partition(":")[0], []).append(reason)
+    told: dict[str, int] = {}
+    for rule, found in kinds.items():
+        if len(found) <= _MAX_DETAILS:
+            told |= {reason: reasons[reason] for reason in found}
+        else:
+            told[f"{rule}:({len(found)} kinds)"] = sum(reasons[reason] for reason in found)
+    return told
