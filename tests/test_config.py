@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hashtag2action.config import Config, dump, key_of, load
+from hashtag2action.config import Config, dump, key_of, load, read_yaml
 from hashtag2action.errors import ConfigError
 
 
@@ -67,3 +67,10 @@ def test_resolved_recipe_loads_to_the_same_settings(tmp_path: Path) -> None:
     config = Recipe(inner=Inner(threshold=0.125))
     dump(config, tmp_path / "config.yaml")
     assert load(Recipe, tmp_path / "config.yaml") == config
+
+
+def test_a_recipe_that_is_not_there_is_told_where_those_that_ship_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the recipes that ship are in") as told:
+        read_yaml(tmp_path / "own.yaml")
+    folder = Path(str(told.value).rpartition(" in ")[2])
+    assert (folder / "curate" / "folder.yaml").is_file()

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from hashtag2action.config import shipped_recipes
 from hashtag2action.demo import (
     Bars,
     DemoConfig,
     curation_figures,
     load_demo,
-    shipped_recipe,
     training_figures,
 )
 from hashtag2action.errors import ConfigError
@@ -24,14 +24,14 @@ SCORED = {
 
 
 def test_demo_recipe_resolves_into_one_folder(tmp_path: Path) -> None:
-    config = load_demo(shipped_recipe(), tmp_path)
+    config = load_demo(shipped_recipes() / "demo.yaml", tmp_path)
     assert isinstance(config, DemoConfig)
     assert config.finetune_pretrained.init == tmp_path / "pretrain" / "weights.safetensors"
     assert config.finetune_scratch.init is None
 
 
 def test_both_trainings_have_the_same_budget(tmp_path: Path) -> None:
-    config = load_demo(shipped_recipe(), tmp_path)
+    config = load_demo(shipped_recipes() / "demo.yaml", tmp_path)
     without = {"init": None}
     assert config.finetune_pretrained.model_copy(update=without) == config.finetune_scratch
     assert config.evaluate_pretrained.data == config.evaluate_scratch.data

@@ -245,10 +245,11 @@ def demo(
 ) -> None:
     """Run the whole line in the rendered world and check its figures."""
     _needs_torch()
+    from hashtag2action.config import shipped_recipes
     from hashtag2action.demo import demo as run
-    from hashtag2action.demo import load_demo, shipped_recipe
+    from hashtag2action.demo import load_demo
 
-    config = load_demo(recipe or shipped_recipe(), out)
+    config = load_demo(recipe or shipped_recipes() / "demo.yaml", out)
     with ProgressLine() as progress:
         result = run(config, out, progress)
     rows = [

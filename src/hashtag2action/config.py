@@ -114,6 +114,10 @@ def read_yaml(recipe: Path) -> dict[str, Any]:
     """
     try:
         values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{recipe}: no such file; the recipes that ship are in {shipped_recipes()}"
+        ) from error
     except OSError as error:
         raise ConfigError(f"{recipe}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -125,6 +129,13 @@ def read_yaml(recipe: Path) -> dict[str, Any]:
             f"{recipe}: a recipe is a mapping of sections; found {type(values).__name__}"
         )
     return values
+
+
+def shipped_recipes() -> Path:
+    """Return the folder of the recipes that come with the package, installed or in a clone."""
+    package = Path(__file__).parent
+    installed = package / "recipes"
+    return installed if installed.is_dir() else package.parents[1] / "recipes"
 
 
 def dump(config: Config, path: Path) -> None:

@@ -104,19 +104,6 @@ class DemoResult:
         }
 
 
-def shipped_recipe() -> Path:
-    """Return the demo recipe that comes with the package.
-
-    Raises:
-        ConfigError: The package was installed without its recipes.
-    """
-    package = Path(__file__).parent
-    for folder in (package / "recipes", package.parents[1] / "recipes"):
-        if (folder / "demo.yaml").exists():
-            return folder / "demo.yaml"
-    raise ConfigError("no recipes/demo.yaml beside the package; give one with --recipe")
-
-
 def load_demo(recipe: Path, out: Path) -> DemoConfig:
     """Read a demo recipe for a folder.
 
