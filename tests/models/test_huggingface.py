@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tests.models.references import normalized
 from torch.nn import functional as F
 
 from hashtag2action.errors import CheckpointError
@@ -11,7 +12,6 @@ from hashtag2action.models.huggingface import (
     to_huggingface,
 )
 from hashtag2action.models.masking import sample_masks
-from hashtag2action.models.pixels import IMAGENET_MEAN, IMAGENET_STD
 from hashtag2action.models.target import masked_targets
 from hashtag2action.models.tensor_files import lazy
 from hashtag2action.models.variants import Variant
@@ -51,12 +51,6 @@ def give(source, target, way):
     back = from_huggingface if way is to_huggingface else to_huggingface
     for name, tensor in read(back(lazily(target))).items():
         assert torch.equal(tensor, source.state_dict()[name])
-
-
-def normalized(clips):
-    mean = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1, 1)
-    std = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1, 1)
-    return (clips / 255 - mean) / std
 
 
 @pytest.mark.parametrize("to_us", [True, False], ids=["theirs-to-ours", "ours-to-theirs"])

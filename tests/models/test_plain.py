@@ -3,26 +3,16 @@
 import pytest
 import torch
 from benchmarks.plain_videomae import PlainClassifier, PlainPretraining
+from tests.models.references import normalized, relative_error
 from torch.nn import functional as F
 
 from hashtag2action.models.masking import sample_masks
-from hashtag2action.models.pixels import IMAGENET_MEAN, IMAGENET_STD
 from hashtag2action.models.target import masked_targets
 from hashtag2action.train.objective import hidden_errors
 
 SHAPE = {"embed_dim": 44, "depth": 2, "num_heads": 2, "patch_size": 14, "mlp_ratio": 48 / 11}
 CLIP = {"num_frames": 12, "image_size": 56}
 DECODER = {"decoder_embed_dim": 24, "decoder_depth": 2, "decoder_num_heads": 3}
-
-
-def relative_error(ours, theirs):
-    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
-
-
-def normalized(clips):
-    mean = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1, 1)
-    std = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1, 1)
-    return (clips / 255 - mean) / std
 
 
 def same_gradients(ours, plain):

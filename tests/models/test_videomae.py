@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tests.models.references import relative_error
 from torch.nn import functional as F
 
 from hashtag2action.errors import ConfigError
@@ -10,10 +11,6 @@ from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.position import sincos_table
 from hashtag2action.models.target import masked_targets
 from hashtag2action.models.videomae import VideoMAE
-
-
-def relative_error(ours, theirs):
-    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
 
 
 def reconstruction_loss(predictions, targets, counts):

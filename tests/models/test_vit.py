@@ -1,15 +1,12 @@
 import pytest
 import torch
+from tests.models.references import relative_error
 from torch.nn import functional as F
 
 from hashtag2action.errors import ConfigError
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.pixels import normalized_pixels
 from hashtag2action.models.vit import VisionTransformer
-
-
-def relative_error(ours, theirs):
-    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
 
 
 def test_logits_loss_and_gradients_are_the_official_ones(officials):
