@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from tests.vision.pictures import noisy, seen, wall, written
 
+from hashtag2action.vision import borders
 from hashtag2action.vision.borders import WHOLE, Crop, find_crop, profiles_of
 
 SIZE = (180, 320)
@@ -95,3 +96,24 @@ def test_without_its_like_half_a_line_is_no_bar():
         shown[240:] = seen(WORLD, SIZE, (0.0, 9.0))[240:]
         pictures.append(shown)
     assert find_crop(pictures) == WHOLE
+
+
+def test_of_two_lines_right_across_from_each_other_the_longest_that_end_bars_are_taken():
+    rng = np.random.default_rng(1)
+    num_found = 0
+    for _ in range(200):
+        sharp = np.where(rng.uniform(size=320) < 0.62, 0.0, 0.2)
+        lines = np.round(rng.uniform(0, 1, 318) ** 20, 1)
+        both = [(sharp, lines), (sharp[::-1], lines[::-1])]
+        rows = [row for row in range(10, 144) if _may_be_like(lines, row)]
+        strengths = [min(borders._strength(*side, row / 320) for side in both) for row in rows]  # pyright: ignore
+        best = max(strengths, default=0.0)
+        expected = rows[strengths.index(best)] / 320 if best else 0.0
+        assert borders._likest(sharp, lines) == expected  # pyright: ignore
+        num_found += best > 0
+    assert 20 < num_found < 180
+
+
+def _may_be_like(lines: np.ndarray, row: int) -> bool:
+    one, other = (way[row - 4 : row + 2].max() for way in (lines, lines[::-1]))
+    return min(one, other) >= 0.3 and max(one, other) >= 0.6

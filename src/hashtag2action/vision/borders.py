@@ -11,6 +11,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from hashtag2action.vision.order import median
+
 _LEAST_BAR, _MOST_BAR = 0.03, 0.45  # shares of a side; chosen: thinner ones are a codec's edge
 _STEP = 4  # gray levels across a line; chosen: above an encoder's noise, below any seen border
 _SHARP = 5  # gray levels from pixel to pixel; chosen: a blur wide enough to hide stays below
@@ -165,16 +167,15 @@ def _likest(sharp: np.ndarray, lines: np.ndarray) -> float:
     rows = np.arange(first, last)
     places = rows - 2 - _LIKE_ROWS
     both = np.stack([longest[places], longest[::-1][places]])
-    likely = (both.min(axis=0) >= _LEAST_LIKE) & (both.max(axis=0) >= _LEAST_OF_LIKES)
-    strengths = {
-        row: min(
-            _strength(sharp, lines, row / height),
-            _strength(sharp[::-1], lines[::-1], row / height),
-        )
-        for row in rows[likely].tolist()
-    }
-    best = max(strengths, key=lambda row: strengths[row], default=0)
-    return best / height if best and strengths[best] >= _LEAST_LIKE else 0.0
+    shorter = both.min(axis=0)
+    is_likely = (shorter >= _LEAST_LIKE) & (both.max(axis=0) >= _LEAST_OF_LIKES)
+    rows, shorter = rows[is_likely], shorter[is_likely]
+    # The longest pair first: it is the one, if both its lines end a smooth bar.
+    for row in rows[np.argsort(-shorter, kind="stable")].tolist():
+        share = row / height
+        if _strength(sharp, lines, share) and _strength(sharp[::-1], lines[::-1], share):
+            return share
+    return 0.0
 
 
 def _strength(sharp: np.ndarray, lines: np.ndarray, share: float) -> float:
@@ -183,9 +184,9 @@ def _strength(sharp: np.ndarray, lines: np.ndarray, share: float) -> float:
     if row <= 2 + _LIKE_ROWS:
         return 0.0
     is_smooth = sharp[: row - 2] <= _MAX_SHARP_SHARE
-    if is_smooth.mean() < _LEAST_SMOOTH:
+    if np.count_nonzero(is_smooth) / is_smooth.size < _LEAST_SMOOTH:
         return 0.0
-    if np.median(lines[: row - 2 - _LIKE_ROWS]) * _LEAST_RISE > _LEAST_LIKE:
+    if median(lines[: row - 2 - _LIKE_ROWS]) * _LEAST_RISE > _LEAST_LIKE:
         return 0.0
     return float(lines[row - 2 - _LIKE_ROWS : row + _LIKE_ROWS].max())
 
@@ -246,7 +247,7 @@ def _side(sharp: np.ndarray, lines: np.ndarray, ends: np.ndarray, off: np.ndarra
         row = int(rows[index])
         if not is_bar[index]:
             continue
-        if row > 2 and line[index] < _LEAST_RISE * np.median(lines[: row - 2]):
+        if row > 2 and line[index] < _LEAST_RISE * median(lines[: row - 2]):
             continue
         if not is_flat[index] and sharp[row + 1 : row + 1 + height // 8].mean() < _LEAST_INNER:
             continue
