@@ -1,4 +1,4 @@
-"""Every command that README, docs and recipes tell a reader to give is one that h2a understands."""
+"""What README, docs and recipes tell a reader: commands that h2a understands, pages that are there."""
 
 import re
 import shlex
@@ -69,3 +69,13 @@ def test_the_readme_tells_every_step_of_the_line() -> None:
     told = {command.split()[1] for page, command in TOLD if page == "README.md"}
     steps = {"mine", "curate", "pretrain", "finetune", "evaluate", "predict", "report"}
     assert steps <= told
+
+
+def test_every_link_leads_to_a_file_and_the_readme_leads_to_every_page() -> None:
+    links = {
+        (page, (page.parent / link).resolve())
+        for page in PAGES
+        for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text("utf-8"))
+    }
+    assert [f"{page.name} -> {file}" for page, file in links if not file.is_file()] == []
+    assert set(PAGES[1:]) <= {file for page, file in links if page == PAGES[0]}
