@@ -1,4 +1,4 @@
-"""What README, docs and recipes tell a reader: commands that h2a understands, pages that are there."""
+"""What README, docs and recipes tell a reader: commands that h2a takes, pages that are there."""
 
 import re
 import shlex
