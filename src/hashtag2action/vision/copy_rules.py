@@ -27,7 +27,8 @@ class CopyRules(Config):
     """Largest difference of the first moments of clips that begin together. Chosen: a frame at 25 a
     second; consecutive takes that were cut at one pose need more."""
     max_slip: float = Field(default=SAME_SPEED, ge=0)
-    """Largest difference of the speeds of clips that begin together."""
+    """Largest difference of the speeds of clips that begin together. Chosen: half the least change
+    of speed that is tried, which is to say none."""
     max_disagreeing: float = Field(default=0.15, ge=0, le=1)
     """Largest share of the picture that disagrees where nothing is said to cover it."""
     max_departure: float = Field(default=0.015, ge=0)
