@@ -14,7 +14,7 @@ from hashtag2action.curate.score import (
 from hashtag2action.errors import SourceError
 
 
-def scene(start_s: float, end_s: float, who: str = "person", **more: object) -> dict:
+def scene(start_s: float, end_s: object, who: str = "person", **more: object) -> dict:
     return {"start_s": start_s, "end_s": end_s, "who": who, "action": None, **more}
 
 
@@ -97,6 +97,23 @@ def test_tag_purity_is_the_share_of_clips_that_show_the_action() -> None:
         "b": {"scenes": [scene(0, 2, action="tango")]},
     }
     assert score_tags(truth, [clip("a", 0, 0, 2), clip("b", 0, 0, 2)]) == {"salsa": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("post", "message"),
+    [
+        ({"scenes": None}, r"truth\.json: a\.scenes: .*found None"),
+        ({"scenes": [{}]}, r"a\.scenes\.0\.start_s: Field required"),
+        ({"scenes": [scene(0, 1), scene(0, "1")]}, r"a\.scenes\.1\.end_s: .*found '1'"),
+        ({"scenes": [scene(0, 1, transition="dissolve")]}, "a dissolve has transition_start_s"),
+        ({"readable": "no"}, r"a\.readable: .*found 'no'"),
+        ({"duplicate_of": 5}, r"a\.duplicate_of: .*found 5"),
+    ],
+)
+def test_a_wrong_post_of_the_truth_is_named(tmp_path: Path, post: dict, message: str) -> None:
+    (tmp_path / "truth.json").write_text(json.dumps({"a": post}))
+    with pytest.raises(SourceError, match=message):
+        read_truth(tmp_path / "truth.json")
 
 
 def test_truth_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 
 from hashtag2action.errors import ManifestError, SourceError
 from hashtag2action.manifest import Manifest, find_stage
@@ -20,6 +21,34 @@ from hashtag2action.sources.base import normalize_hashtag
 
 CUT_TOLERANCE_FRAMES = 2
 """A found cut is right within this many frames (chosen: half a blink at 25 frames per second)."""
+
+
+class _TrueScene(BaseModel):
+    """What is read of a true scene."""
+
+    start_s: float
+    end_s: float
+    who: str
+    action: str | None = None
+    transition: str | None = None
+    transition_start_s: float | None = None
+    transition_end_s: float | None = None
+
+    @model_validator(mode="after")
+    def _dissolve_has_times(self) -> "_TrueScene":
+        times = (self.transition_start_s, self.transition_end_s)
+        if self.transition == "dissolve" and None in times:
+            raise ValueError("a dissolve has transition_start_s and transition_end_s")
+        return self
+
+
+class _TruePost(BaseModel):
+    """What is read of a true post."""
+
+    readable: bool = True
+    scenes: list[_TrueScene] = []
+    duplicate_of: str | None = None
+
 
 Row = dict[str, Any]
 Truth = dict[str, Row]
@@ -61,7 +90,7 @@ def read_truth(path: Path) -> Truth:
     """Read a truth file.
 
     Raises:
-        SourceError: The file is missing or is not what a truth file is.
+        SourceError: The file is missing or is not what a truth file is; the message names the place.
     """
     try:
         truth = json.loads(path.read_text(encoding="utf-8"))
@@ -69,6 +98,12 @@ def read_truth(path: Path) -> Truth:
         raise SourceError(f"{path}: cannot be read as a truth file: {error}") from error
     if not isinstance(truth, dict) or not all(isinstance(post, dict) for post in truth.values()):
         raise SourceError(f"{path}: expected a JSON object, post id -> what is true of the post")
+    try:
+        TypeAdapter(dict[str, _TruePost]).validate_python(truth, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise SourceError(f"{path}: {where}: {first['msg']}; found {first['input']!r}") from error
     return truth
 
 
