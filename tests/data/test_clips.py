@@ -47,12 +47,25 @@ def test_csv_gives_labels_and_spans(tmp_path: Path) -> None:
     assert found.clips[0].clip_id == "a b.mp4@0.5-1.5"
 
 
+def test_csv_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "clips.csv"
+    file.write_bytes('\ufeffpath,label\r\n\r\na.mp4,"jump, twice"\r\n'.encode())
+    found = CsvClips(file=file).read()
+    assert [clip.clip_id for clip in found.clips] == ["a.mp4"]
+    assert found.class_names == ("jump, twice",)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("file\na.mp4\n", "no column 'path'"),
         ("path,start_s\na.mp4,soon\n", "clips.csv:2"),
         ("path\n", "no clips"),
+        ("label,path\nrun\n", "clips.csv:2: no path"),
+        ("path,label\n,run\n", "clips.csv:2: no path"),
+        ("path,start_s,end_s\na.mp4,5,1\n", "clips.csv:2: start_s 5, end_s 1: expected"),
+        ("path,start_s\na.mp4,-1\n", "clips.csv:2: start_s -1, end_s none: expected"),
+        ("path,start_s,end_s\na.mp4,nan,1\n", "clips.csv:2: start_s nan"),
     ],
 )
 def test_wrong_csv_is_explained(text: str, message: str, tmp_path: Path) -> None:

@@ -26,6 +26,12 @@ def test_pretraining_list_names_videos_with_blanks(tmp_path: Path, videos: Path)
     assert FrameReader(DecodeOnDemand()).span_s(found.clips[1]) == (0.0, pytest.approx(1.6))
 
 
+def test_list_of_a_foreign_editor_is_read(tmp_path: Path) -> None:
+    file = write(tmp_path / "train.txt", "\ufeffa.mp4\t0\r\n\r\n/b c.mp4 1\r\n")
+    found = ListClips(file=file, columns="path label").read()
+    assert [clip.path for clip in found.clips] == [tmp_path / "a.mp4", Path("/b c.mp4")]
+
+
 def test_labels_are_numbers_of_classes(tmp_path: Path) -> None:
     file = write(tmp_path / "train.csv", "a.mp4 2\nb.mp4 0\n")
     plain = ListClips(file=file, columns="path label").read()

@@ -90,7 +90,7 @@ def read_truth(path: Path) -> Truth:
     """Read a truth file.
 
     Raises:
-        SourceError: The file is missing or is not what a truth file is; the message names the place.
+        SourceError: The file is missing or is no truth file; the message names the place.
     """
     try:
         truth = json.loads(path.read_text(encoding="utf-8"))

@@ -212,13 +212,13 @@ def list_videos(folder: Path) -> list[Path]:
 
 
 def read_lines(file: Path) -> list[str]:
-    """Read a list: its lines without surrounding blanks, and without empty ones.
+    """Read a list: its lines without surrounding blanks, empty ones and a byte order mark.
 
     Raises:
         ConfigError: The file cannot be read.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: the list cannot be read ({error})") from error
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -4,6 +4,7 @@ Each origin is a config of its own, told apart by `kind`, and reads into one `Cl
 """
 
 import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -137,21 +138,28 @@ class CsvClips(Config):
 
     def _rows(self) -> list[dict[str, str]]:
         try:
-            with self.file.open(encoding="utf-8", newline="") as lines:
+            with self.file.open(encoding="utf-8-sig", newline="") as lines:
                 reader = csv.DictReader(lines)
                 rows = list(reader)
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ConfigError(f"{self.file}: cannot be read as CSV ({error})") from error
         if "path" not in (reader.fieldnames or ()):
             raise ConfigError(f"{self.file}: no column 'path'; found {reader.fieldnames}")
         return rows
 
     def _clip(self, number: int, row: dict[str, str], root: Path, names: tuple[str, ...]) -> Clip:
+        if not row["path"]:
+            raise ConfigError(f"{self.file}:{number}: no path; found {row}")
         start, end = row.get("start_s") or "0", row.get("end_s") or ""
         try:
             start_s, end_s = float(start), float(end) if end else None
         except ValueError as error:
             raise ConfigError(f"{self.file}:{number}: start_s or end_s: {error}") from error
+        if not 0 <= start_s < (math.inf if end_s is None else end_s):
+            raise ConfigError(
+                f"{self.file}:{number}: start_s {start}, end_s {end or 'none'}: expected a start "
+                "of 0 or later, before the end"
+            )
         span = f"@{start}-{end}" if row.get("start_s") or end else ""
         label = names.index(row["label"]) if row.get("label") else None
         return Clip(f"{row['path']}{span}", root / row["path"], start_s, end_s, label)
