@@ -111,6 +111,21 @@ def test_clips_of_other_classes_cannot_be_probed(world: Path, tmp_path: Path) ->
         probe(Probe.model_validate(values), tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("blue/a.mp4,blue\nred/a.mp4,red\nred/b.mp4,\n", "1 of 3 clips have no label"),
+        ("blue/a.mp4,blue\n", "one training clip alone"),
+    ],
+)
+def test_clips_that_teach_no_class_are_refused(tmp_path: Path, rows: str, message: str) -> None:
+    (tmp_path / "clips.csv").write_text(f"path,label\n{rows}")
+    data = {"clips": {"kind": "csv", "file": tmp_path / "clips.csv"}}
+    values = {"weights": save(tmp_path), "train": data, "test": data}
+    with pytest.raises(ConfigError, match=message):
+        probe(Probe.model_validate(values), tmp_path / "out")
+
+
 def test_logistic_regression_is_at_its_minimum() -> None:
     """The gradient by hand: mean of (probability - truth) * feature, plus the penalty."""
     rng = np.random.default_rng(0)

@@ -70,7 +70,8 @@ def probe(config: Probe, out: Path, on_progress: OnProgress | None = None) -> di
         What result.json holds: top-1 of each kind, and what was chosen.
 
     Raises:
-        ConfigError: Training and test clips have other classes, or none; or the device is not here.
+        ConfigError: Training and test clips have other classes, or none, or a clip has no label,
+            or there is one training clip; or the device is not here.
         CheckpointError: The weights do not fit.
         VideoError: A clip cannot be read.
     """
@@ -80,9 +81,14 @@ def probe(config: Probe, out: Path, on_progress: OnProgress | None = None) -> di
     finished = finished_result(out)
     if finished is not None:
         return finished
-    classes = config.train.clips.read().class_names
-    if not classes or config.test.clips.read().class_names != classes:
+    train, test = config.train.clips.read(), config.test.clips.read()
+    classes = train.class_names
+    if not classes or test.class_names != classes:
         raise ConfigError("probe: train and test must have the same classes in the same order")
+    for clips in (train, test):
+        clips.labels()  # refuses those without
+    if len(train.clips) < 2:
+        raise ConfigError("probe: one training clip alone; there is nothing to tell it from")
     encoder = FrozenEncoder.open(config.weights, config.runtime.held_in(out))
     known, labels, _ = _features(encoder, config.train, config, out / "train.parquet", on_progress)
     asked, truth, ids = _features(encoder, config.test, config, out / "test.parquet", on_progress)
