@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from hashtag2action.cli import app
 from hashtag2action.errors import ConfigError
-from hashtag2action.evaluate.compare import bootstrap, compare
+from hashtag2action.evaluate.compare import NUM_RESAMPLES, bootstrap, compare
 from hashtag2action.evaluate.evaluate import write_predictions
 
 
@@ -38,6 +38,12 @@ def test_interval_is_that_of_the_normal_approximation() -> None:
 def test_equal_networks_do_not_differ() -> None:
     right = np.arange(100) < 60
     assert bootstrap(right, right, seed=0) == (0, 0, 1.0)
+
+
+def test_no_number_of_draws_makes_a_chance_nothing():
+    right, wrong = np.ones(50, bool), np.zeros(50, bool)
+    _, _, p_value = bootstrap(wrong, right, seed=0)
+    assert p_value == pytest.approx(2 / (NUM_RESAMPLES + 1))
 
 
 def test_command_counts_what_only_one_knows(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ class Comparison:
     high: float
     """Ends of the interval that holds 95 % of the resampled differences."""
     p_value: float
-    """Twice the smaller share of resampled differences on either side of zero."""
+    """Twice the smaller share of resampled differences on either side of zero; never none, as so
+    many draws cannot tell."""
     only_a: int
     """Clips that only the first one knows."""
     only_b: int
@@ -70,7 +71,10 @@ def bootstrap(
     """Resample clips, and with them the difference of the two shares that are right.
 
     Returns:
-        The ends of the 95 % interval, and the two-sided p value.
+        The ends of the 95 % interval, and the two-sided p value, of which one draw more on either
+        side is counted than was made.
+
+    Source of the latter: Phipson and Smyth 2010, "Permutation P-values should never be zero".
     """
     gains = right_b.astype(float) - right_a.astype(float)
     rng = np.random.default_rng(seed)
@@ -81,7 +85,7 @@ def bootstrap(
         ]
     )
     low, high = np.quantile(means, [0.025, 0.975])
-    smaller = min((means <= 0).mean(), (means >= 0).mean())
+    smaller = (min((means <= 0).sum(), (means >= 0).sum()) + 1) / (NUM_RESAMPLES + 1)
     return float(low), float(high), float(min(1.0, 2 * smaller))
 
 
