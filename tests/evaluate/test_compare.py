@@ -40,7 +40,7 @@ def test_equal_networks_do_not_differ() -> None:
     assert bootstrap(right, right, seed=0) == (0, 0, 1.0)
 
 
-def test_no_number_of_draws_makes_a_chance_nothing():
+def test_no_number_of_draws_makes_a_chance_nothing() -> None:
     right, wrong = np.ones(50, bool), np.zeros(50, bool)
     _, _, p_value = bootstrap(wrong, right, seed=0)
     assert p_value == pytest.approx(2 / (NUM_RESAMPLES + 1))

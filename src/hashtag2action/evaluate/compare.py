@@ -71,10 +71,9 @@ def bootstrap(
     """Resample clips, and with them the difference of the two shares that are right.
 
     Returns:
-        The ends of the 95 % interval, and the two-sided p value, of which one draw more on either
-        side is counted than was made.
+        The ends of the 95 % interval, and the two-sided p value, one draw added on either side.
 
-    Source of the latter: Phipson and Smyth 2010, "Permutation P-values should never be zero".
+    Source of that draw: Phipson and Smyth 2010, "Permutation P-values should never be zero".
     """
     gains = right_b.astype(float) - right_a.astype(float)
     rng = np.random.default_rng(seed)
