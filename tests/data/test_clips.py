@@ -63,6 +63,7 @@ def test_csv_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
         ("path\n", "no clips"),
         ("label,path\nrun\n", "clips.csv:2: no path"),
         ("path,label\n,run\n", "clips.csv:2: no path"),
+        ("path,label\na\0.mp4,run\n", "clips.csv:2: no path"),
         ("path,start_s,end_s\na.mp4,5,1\n", "clips.csv:2: start_s 5, end_s 1: expected"),
         ("path,start_s\na.mp4,-1\n", "clips.csv:2: start_s -1, end_s none: expected"),
         ("path,start_s,end_s\na.mp4,nan,1\n", "clips.csv:2: start_s nan"),

@@ -32,6 +32,12 @@ def test_list_of_a_foreign_editor_is_read(tmp_path: Path) -> None:
     assert [clip.path for clip in found.clips] == [tmp_path / "a.mp4", Path("/b c.mp4")]
 
 
+def test_bytes_of_zero_are_no_list(tmp_path: Path) -> None:
+    file = write(tmp_path / "train.txt", "a\0.mp4 0\n")
+    with pytest.raises(ConfigError, match=r"train\.txt: the list holds bytes of zero"):
+        ListClips(file=file, columns="path label").read()
+
+
 def test_labels_are_numbers_of_classes(tmp_path: Path) -> None:
     file = write(tmp_path / "train.csv", "a.mp4 2\nb.mp4 0\n")
     plain = ListClips(file=file, columns="path label").read()

@@ -215,12 +215,14 @@ def read_lines(file: Path) -> list[str]:
     """Read a list: its lines without surrounding blanks, empty ones and a byte order mark.
 
     Raises:
-        ConfigError: The file cannot be read.
+        ConfigError: The file cannot be read, or is no text.
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: the list cannot be read ({error})") from error
+    if "\0" in text:
+        raise ConfigError(f"{file}: the list holds bytes of zero; expected a text in UTF-8")
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 

@@ -148,7 +148,7 @@ class CsvClips(Config):
         return rows
 
     def _clip(self, number: int, row: dict[str, str], root: Path, names: tuple[str, ...]) -> Clip:
-        if not row["path"]:
+        if not row["path"] or "\0" in row["path"]:
             raise ConfigError(f"{self.file}:{number}: no path; found {row}")
         start, end = row.get("start_s") or "0", row.get("end_s") or ""
         try:
