@@ -113,7 +113,7 @@ class Watch:
     def run(self) -> None:
         """Look at every picture, to the end.
 
-        Several in a row: between decodes, with all caches cold, each would take twice as long.
+        Several in a row: between decodes, with all caches cold, each would take longer.
         """
         held: list[TimedFrame] = []
         for frame in self._walk:
