@@ -96,7 +96,7 @@ def read_truth(path: Path) -> Truth:
         truth = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: cannot be read as a truth file: {error}") from error
-    if not isinstance(truth, dict) or not all(isinstance(post, dict) for post in truth.values()):
+    if not isinstance(truth, dict):
         raise SourceError(f"{path}: expected a JSON object, post id -> what is true of the post")
     try:
         TypeAdapter(dict[str, _TruePost]).validate_python(truth, strict=True)
