@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.figures import Figure, real_data
+from benchmarks.scheduling import scheduling_kept
 from hashtag2action.curate.analyze_videos import AnalyzeVideos
 from hashtag2action.sources.studio.film import post_frames
 from hashtag2action.sources.studio.platform import Studio, plan_studio
@@ -207,7 +208,7 @@ def _write(
 ) -> None:
     coding = variant.coding
     base = Fraction(1, 600)
-    with av.open(str(path), "w") as container:
+    with scheduling_kept(), av.open(str(path), "w") as container:
         rate = 60 if variant.stamps == "60" else 30 if variant.stamps == "variable" else 25
         stream = container.add_stream(coding.codec, rate=rate, options=dict(coding.options))
         assert isinstance(stream, av.VideoStream)

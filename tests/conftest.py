@@ -52,6 +52,14 @@ def _same_random_state() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _same_scheduling() -> Iterator[None]:
+    """Fail a test that leaves this process in real time, which may stop all others for good."""
+    policy = os.sched_getscheduler(0)
+    yield
+    assert os.sched_getscheduler(0) == policy, "see benchmarks/scheduling.py"
+
+
+@pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse connections to anything but this machine."""
     connect = socket.socket.connect

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from benchmarks.scheduling import scheduling_kept
 
 
 def numbered_frames(count: int, height: int = 64, width: int = 96) -> list[np.ndarray]:
@@ -38,7 +39,7 @@ def film(
     metadata: dict[str, str] | None = None,
 ) -> Path:
     """Encode frames with any codec, pixel format, time stamps and rotation flag."""
-    with av.open(str(path), "w") as container:
+    with scheduling_kept(), av.open(str(path), "w") as container:
         container.metadata.update(metadata or {})
         stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width = frames[0].shape[:2]
