@@ -36,7 +36,7 @@ test: $(STAMP)
 	H2A_DEBUG=1 $(BIN)/python -m pytest
 
 faults: $(STAMP)
-	H2A_DEBUG=1 H2A_FAULTS=20 $(BIN)/python -m pytest tests/curate/test_kills.py
+	H2A_DEBUG=1 H2A_FAULTS=20 $(BIN)/python -m pytest -o faulthandler_timeout=0 tests/curate/test_kills.py
 
 check: $(STAMP)
 	$(BIN)/ruff format --check src tests benchmarks
