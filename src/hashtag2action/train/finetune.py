@@ -1,30 +1,28 @@
 """Fine-tuning: the recipe and the set-up, nothing else."""
 
 import logging
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 from pydantic import Field
+from torch import nn
 
 from hashtag2action.data.frames import OnProgress
 from hashtag2action.data.mixing import Mixing
 from hashtag2action.data.transforms import Augmentation, RandomResizedCrop
 from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.evaluate.recognizer import read_card
-from hashtag2action.manifest import write_json
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.vit import VisionTransformer
 from hashtag2action.models.weights import load_pretrained_encoder
 from hashtag2action.train.checkpoint import list_checkpoints
 from hashtag2action.train.head import HeadFit, fit_head
-from hashtag2action.train.initial import hold_to_init
-from hashtag2action.train.input import TrainingData, open_data
+from hashtag2action.train.input import Data, TrainingData, open_data
 from hashtag2action.train.objective import Classification, KeptTokens
 from hashtag2action.train.optim import Optimization
-from hashtag2action.train.parallel import World, open_world
-from hashtag2action.train.run import Task, Training, enter, run, start
+from hashtag2action.train.parallel import World
+from hashtag2action.train.run import Task, Training, train
 
 log = logging.getLogger(__name__)
 
@@ -107,21 +105,12 @@ def finetune(config: Finetune, out: Path, on_progress: OnProgress | None = None)
         VideoError: A clip cannot be read.
         TrainingDivergedError: The loss is no number any more.
     """
-    config.runtime.require_device()
-    with open_world(config.runtime.device) as world:
-        return _finetune(config, out, world, on_progress if world.is_first else None)
+    return train(config, out, _set_up, on_progress)
 
 
-def _finetune(
-    config: Finetune, out: Path, world: World, on_progress: OnProgress | None
-) -> dict[str, Any]:
-    begun = time.perf_counter()
-    finished = enter(out, config, world)
-    if world.is_first:
-        hold_to_init(out, config.init)
-    if finished is not None:
-        return finished
-    config = start(config, out, world)
+def _set_up(
+    config: Finetune, out: Path, _world: World, on_progress: OnProgress | None
+) -> tuple[nn.Module, Task, Data]:
     trained_grid = _trained_grid(config)
     data = open_data(
         config.data, config.watch, config.network, config.optimization, config.seed, on_progress
@@ -154,12 +143,7 @@ def _finetune(
         trained_grid=trained_grid,
         indivisible=rules.clips_per_mix if rules.is_on else 1,
     )
-    result = run(config, model, task, data, out, world, on_progress)
-    if world.is_first:
-        result |= {"seconds": time.perf_counter() - begun}
-        write_json(out / "result.json", result)
-    world.wait()
-    return result
+    return model, task, data
 
 
 def freeze_blocks(model: VisionTransformer, num_blocks: int) -> None:

@@ -1,6 +1,5 @@
 """Pre-training: the recipe and the set-up, nothing else."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +8,13 @@ from torch import nn
 
 from hashtag2action.data.frames import OnProgress
 from hashtag2action.data.loader import Batch
-from hashtag2action.manifest import write_json
 from hashtag2action.models.videomae import VideoMAE
 from hashtag2action.models.weights import load_weights
-from hashtag2action.train.initial import hold_to_init
-from hashtag2action.train.input import open_data
+from hashtag2action.train.input import Data, open_data
 from hashtag2action.train.objective import MaskedReconstruction, Masking
-from hashtag2action.train.parallel import World, open_world
+from hashtag2action.train.parallel import World
 from hashtag2action.train.reconstruct import reconstruct, write_strips
-from hashtag2action.train.run import Task, Training, enter, run, start
+from hashtag2action.train.run import Task, Training, train
 
 NUM_RECONSTRUCTIONS = 4
 """Clips drawn at each look; chosen: enough to judge by eye."""
@@ -54,21 +51,12 @@ def pretrain(config: Pretrain, out: Path, on_progress: OnProgress | None = None)
         VideoError: A clip cannot be read.
         TrainingDivergedError: The loss is no number any more.
     """
-    config.runtime.require_device()
-    with open_world(config.runtime.device) as world:
-        return _pretrain(config, out, world, on_progress if world.is_first else None)
+    return train(config, out, _set_up, on_progress)
 
 
-def _pretrain(
+def _set_up(
     config: Pretrain, out: Path, world: World, on_progress: OnProgress | None
-) -> dict[str, Any]:
-    begun = time.perf_counter()
-    finished = enter(out, config, world)
-    if world.is_first:
-        hold_to_init(out, config.init)
-    if finished is not None:
-        return finished
-    config = start(config, out, world)
+) -> tuple[nn.Module, Task, Data]:
     torch.manual_seed(config.seed)
     model = config.network.build_pretraining()
     if config.init is not None:
@@ -88,9 +76,4 @@ def _pretrain(
             write_strips(out / "reconstructions", strips, num_columns=8, prefix=name)
 
     task = Task(objective, objective, figure="loss", draw=draw)
-    result = run(config, model, task, data, out, world, on_progress)
-    if world.is_first:
-        result |= {"seconds": time.perf_counter() - begun}
-        write_json(out / "result.json", result)
-    world.wait()
-    return result
+    return model, task, data

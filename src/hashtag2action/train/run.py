@@ -1,6 +1,7 @@
 """What pre-training and fine-tuning share: settings, and one run of the loop."""
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from hashtag2action.errors import ConfigError
 from hashtag2action.evaluate.compute import precisions_of
 from hashtag2action.evaluate.recognizer import Card, Network
 from hashtag2action.logs import MetricWriter, begin_run, finished_result, read_metrics
+from hashtag2action.manifest import write_json
 from hashtag2action.models.linear_bf16 import bf16_gradients
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.variants import variant
@@ -24,6 +26,7 @@ from hashtag2action.models.weights import save_tensors
 from hashtag2action.train.average import AverageWeights
 from hashtag2action.train.checkpoint import BEST, TrainingState, read_state, resume
 from hashtag2action.train.events import LogMetrics, SaveCheckpoints, ShowProgress
+from hashtag2action.train.initial import hold_to_init
 from hashtag2action.train.input import Data, TrainingData
 from hashtag2action.train.ledger import Ledger
 from hashtag2action.train.loggers import open_loggers
@@ -34,6 +37,7 @@ from hashtag2action.train.parallel import (
     Spread,
     World,
     compile_blocks,
+    open_world,
     recompute_blocks,
     whole_state,
 )
@@ -46,6 +50,8 @@ log = logging.getLogger(__name__)
 class Training(Config):
     """What every training has."""
 
+    init: Path | None
+    """Weights to begin with; null starts from scratch."""
     network: Network = Network()
     """The network and the shape of its clips."""
     data: TrainingData
@@ -61,42 +67,6 @@ class Training(Config):
 
 
 AnyTraining = TypeVar("AnyTraining", bound=Training)
-
-
-def start(config: AnyTraining, out: Path, world: World) -> AnyTraining:
-    """Set the threads of this process, and settle the precision that all processes share.
-
-    Args:
-        config: The recipe.
-        out: Folder of the run, which has been entered.
-        world: The processes.
-
-    Returns:
-        The recipe in that precision.
-    """
-    # The first process says which one it is; the others read it.
-    if not world.is_first:
-        world.wait()
-    runtime = config.runtime.held_in(out)
-    if world.is_first:
-        world.wait()
-    runtime.start()
-    return config.model_copy(update={"runtime": runtime})
-
-
-def enter(out: Path, config: Training, world: World) -> dict[str, Any] | None:
-    """Open the folder of a run, in the first process; the others wait for it.
-
-    Returns:
-        What the run said at its end, if it came to it before.
-
-    Raises:
-        ConfigError: The folder belongs to a run with other settings.
-    """
-    if world.is_first:
-        begin_run(out, config)
-    world.wait()
-    return finished_result(out)
 
 
 @dataclass(frozen=True)
@@ -119,7 +89,69 @@ class Task:
     """Draws what the network makes of clips, under a name."""
 
 
-def run(
+SetUp = Callable[[AnyTraining, Path, World, OnProgress | None], tuple[nn.Module, Task, Data]]
+"""Makes the network, on its device, the task and the clips of a recipe in a settled precision."""
+
+
+def train(
+    config: AnyTraining, out: Path, set_up: SetUp[AnyTraining], on_progress: OnProgress | None
+) -> dict[str, Any]:
+    """Train, or go on with an interrupted run in the same folder; a finished one is left.
+
+    Args:
+        config: The recipe.
+        out: Folder of the run.
+        set_up: What the objectives differ in; called in every process.
+        on_progress: Told what is done, how many of how many.
+
+    Returns:
+        What result.json holds: steps, first and last logged loss, learning rate, best state, mean
+        samples per second, precision, seconds.
+
+    Raises:
+        ConfigError: The device is not here, or the folder has other settings or began with other
+            weights.
+        CheckpointError: The weights to begin with are missing.
+    """
+    config.runtime.require_device()
+    with open_world(config.runtime.device) as world:
+        begun = time.perf_counter()
+        finished = _enter(out, config, world)
+        if finished is not None:
+            return finished
+        config = _with_precision(config, out, world)
+        told = on_progress if world.is_first else None
+        model, task, data = set_up(config, out, world, told)
+        result = _run(config, model, task, data, out, world, told)
+        if world.is_first:
+            result |= {"seconds": time.perf_counter() - begun}
+            write_json(out / "result.json", result)
+        world.wait()
+        return result
+
+
+def _enter(out: Path, config: Training, world: World) -> dict[str, Any] | None:
+    """Open the folder of a run, in the first process; return its result if it was finished."""
+    if world.is_first:
+        begin_run(out, config)
+        hold_to_init(out, config.init)
+    world.wait()
+    return finished_result(out)
+
+
+def _with_precision(config: AnyTraining, out: Path, world: World) -> AnyTraining:
+    """Set the threads of this process, and settle the precision that all processes share."""
+    # The first process says which one it is; the others read it.
+    if not world.is_first:
+        world.wait()
+    runtime = config.runtime.held_in(out)
+    if world.is_first:
+        world.wait()
+    runtime.start()
+    return config.model_copy(update={"runtime": runtime})
+
+
+def _run(
     config: Training,
     model: nn.Module,
     task: Task,
@@ -128,21 +160,7 @@ def run(
     world: World,
     on_progress: OnProgress | None,
 ) -> dict[str, Any]:
-    """Train from the newest state in the folder, or from the start, to the end; write weights.
-
-    Args:
-        config: The recipe, in a settled precision.
-        model: The network, on its device; it comes back trained, spread as the runtime says.
-        task: What is learned.
-        data: The clips.
-        out: Folder of the run.
-        world: The processes.
-        on_progress: Told how far it is.
-
-    Returns:
-        Steps, first and last logged loss, learning rate, best state, mean samples per second,
-        precision.
-    """
+    """Train from the newest state in the folder, or from the start, to the end; write weights."""
     runtime, optimization = config.runtime, config.optimization
     schedule = optimization.schedule(len(data.batches.clips))
     passes = world.passes(optimization.clips_per_step, runtime.clips_per_pass, task.indivisible)
