@@ -50,6 +50,30 @@ def test_a_run_ends_at_once_and_says_how_to_go_on(tmp_path: Path, sign: signal.S
     assert not [pid for pid in workers if outlives(pid)]
 
 
+CONVERTING = """
+import signal
+from hashtag2action import cli
+from hashtag2action.__main__ import main
+
+@cli.app.command()
+def half_imported():
+    try:
+        signal.raise_signal(signal.SIG)
+    except KeyboardInterrupt:
+        raise AttributeError("a library made this of it") from None
+
+main()
+"""
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_an_interrupt_that_a_library_makes_an_error_of_is_one(sign: signal.Signals) -> None:
+    command = [sys.executable, "-c", CONVERTING.replace("SIG)", f"{sign.name})"), "half-imported"]
+    run = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert run.stderr == STOPPED
+    assert run.returncode == 128 + sign
+
+
 RENDERING = """
 from pathlib import Path
 from hashtag2action.sources.studio.platform import Studio, render_studio

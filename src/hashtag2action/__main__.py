@@ -34,8 +34,9 @@ def main() -> None:
         from hashtag2action.cli import main as run
 
         run()
-    except (KeyboardInterrupt, SystemExit) as end:
-        # Typer turns the interrupt into an exit, and says nothing.
+    except BaseException as end:
+        # Typer turns the interrupt into an exit, and says nothing; a library may turn it into an
+        # error of its own, as torch does while it looks at a network for ONNX.
         if not came or (isinstance(end, SystemExit) and end.code != _INTERRUPTED):
             raise
         if os.environ.get("RANK", "0") == "0":
