@@ -290,6 +290,17 @@ def test_killed_at_any_change_the_same_call_finishes(finished_run: Path, tmp_pat
         assert check_dataset(run)[1] == []
 
 
+def test_killed_after_its_pages_went_the_same_call_brings_the_cards_back(finished_run: Path):
+    call = ["withdraw", ORIGINAL, str(finished_run)]
+    assert CliRunner().invoke(app, call).exit_code == 0
+    cards = [finished_run / "dataset" / name for name in ("README.md", "croissant.json")]
+    whole = [card.read_text() for card in cards]
+    for card in cards:
+        card.unlink()  # a kill before they were written anew leaves it so
+    assert CliRunner().invoke(app, call).exit_code == 0
+    assert [card.read_text() for card in cards] == whole
+
+
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path):
     with pytest.raises(ConfigError, match="no such folder"):
         withdraw(["1"], [tmp_path / "gone"])

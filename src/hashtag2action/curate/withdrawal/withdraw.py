@@ -36,7 +36,8 @@ class Withdrawal:
     originals: list[str] = field(default_factory=list)
     """Files of these posts outside the folders named; they were left."""
     stale: list[Path] = field(default_factory=list)
-    """Pages that were removed because they showed or counted what is gone."""
+    """Pages that were removed because they showed or counted what is gone, and the pages of every
+    dataset written anew: a withdrawal that was killed may have removed them before."""
 
 
 def withdraw(
@@ -105,6 +106,7 @@ def _remove(
         done.num_rows += purge_run(run, subjects, tombstones)
         if _is_exported(run) and (run / "dataset" / "dataset.json").exists():
             write_dataset(dataset_settings(run), run)
+            done.stale = sorted({*done.stale, *_cards(run)})
         elif (run / "dataset").exists():
             shutil.rmtree(run / "dataset")
 
@@ -133,8 +135,12 @@ def _is_exported(run: Path) -> bool:
 
 def _remove_pages(folders: Sequence[Path], runs: Sequence[Path]) -> list[Path]:
     pages = {place / "report.html" for place in (*folders, *runs)}
-    pages |= {run / "dataset" / name for run in runs for name in ("README.md", "croissant.json")}
+    pages |= {card for run in runs for card in _cards(run)}
     found = sorted(page for page in pages if page.exists())
     for page in found:
         page.unlink()
     return found
+
+
+def _cards(run: Path) -> list[Path]:
+    return [run / "dataset" / name for name in ("README.md", "croissant.json")]
