@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from hashtag2action.errors import ManifestError
-from hashtag2action.manifest import Manifest, find_stage, stage_folders
+from hashtag2action.manifest import Manifest, find_stage, stage_folders, sweep
 
 
 def table(ids: list[str], reason: str | None = None) -> pa.Table:
@@ -88,5 +88,5 @@ def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path: Path) -> N
     for path in (*left, media / "a.mp4"):
         path.write_bytes(b"x")
     files = {path for path in (tmp_path / "06-export").rglob("*") if path.is_file()}
-    manifest.sweep()
+    sweep(manifest.root)
     assert {path for path in files if not path.exists()} == set(left)

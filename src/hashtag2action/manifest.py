@@ -87,15 +87,6 @@ class Manifest:
         for side, table in (("rejected", rejected), ("kept", kept)):
             write_table(self._path(side, part), table)
 
-    def sweep(self) -> None:
-        """Remove what killed writers left beside their files: hidden ones, and `NAME.part.SUFFIX`.
-
-        Nobody else may be writing here.
-        """
-        for pattern in (".*", "*.part.*"):
-            for path in filter(Path.is_file, self.root.rglob(pattern)):
-                path.unlink()
-
     def parts(self) -> list[str]:
         """Return the names of the finished parts, in order."""
         return sorted(path.stem for path in (self.root / "kept").glob("part-*.parquet"))
@@ -247,6 +238,16 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON beside its place and rename it."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left beside their files: hidden ones, and `NAME.part.SUFFIX`.
+
+    Nobody else may be writing here.
+    """
+    for pattern in (".*", "*.part.*"):
+        for path in filter(Path.is_file, folder.rglob(pattern)):
+            path.unlink()
 
 
 def stage_folders(run: Path) -> list[Path]:

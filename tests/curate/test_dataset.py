@@ -116,6 +116,17 @@ def test_equal_clips_give_equal_bytes_and_a_shard_that_fits_is_left_alone(finish
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_what_a_killed_writer_left_beside_its_files_goes(finished_run: Path):
+    left = [
+        finished_run / "dataset" / name
+        for name in (".clips.parquet.42", "shards/.clips-00000.tar.42", "lists/.train.csv.42")
+    ]
+    for path in left:
+        path.write_bytes(b"rows")
+    write_dataset(dataset_settings(finished_run), finished_run)
+    assert not [path for path in left if path.exists()]
+
+
 def test_forms_that_cannot_hold_spans_are_refused(finished_run: Path):
     plan = finished_run / "06-export_clips" / "plan.json"
     values = json.loads(plan.read_text())

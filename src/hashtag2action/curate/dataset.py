@@ -27,7 +27,14 @@ from hashtag2action.config import Config, load
 from hashtag2action.curate.export_clips import safe_name
 from hashtag2action.curate.shards import Sample, write_shards
 from hashtag2action.errors import ConfigError
-from hashtag2action.manifest import Manifest, find_stage, write_json, write_table, write_text
+from hashtag2action.manifest import (
+    Manifest,
+    find_stage,
+    sweep,
+    write_json,
+    write_table,
+    write_text,
+)
 
 Container = Literal["shards", "huggingface", "lists"]
 Row = dict[str, Any]
@@ -108,6 +115,7 @@ def write_dataset(config: Dataset, run: Path) -> Path:
     for name, container in (("shards", "shards"), ("clips", "huggingface"), ("lists", "lists")):
         if container not in config.containers and (folder / name).exists():
             shutil.rmtree(folder / name)
+    sweep(folder)
     return folder
 
 

@@ -18,7 +18,7 @@ from hashtag2action.config import key_of
 from hashtag2action.curate.stage import Stage, Transform, split
 from hashtag2action.engines.base import Engine, Limits, Lost
 from hashtag2action.errors import EngineError
-from hashtag2action.manifest import Manifest
+from hashtag2action.manifest import Manifest, sweep
 from hashtag2action.records import HEAVY_COLUMNS, REJECT_REASON
 
 OnPart = Callable[[str, int, int], None]
@@ -72,7 +72,7 @@ def run_stage(
             for num_rows in steps:
                 done += num_rows
                 on_part(stage.name, done, total)
-    made.sweep()
+    sweep(made.root)
     made.finish(total)
     return made
 
