@@ -40,8 +40,17 @@ def test_both_trainings_have_the_same_budget(tmp_path: Path) -> None:
 
 def test_wrong_demo_recipe_is_named(tmp_path: Path) -> None:
     (tmp_path / "demo.yaml").write_text("studio: {num_post: 3}")
-    with pytest.raises(ConfigError, match=r"demo\.yaml"):
+    with pytest.raises(ConfigError, match=r"demo\.yaml: studio\.num_post: no such field"):
         load_demo(tmp_path / "demo.yaml", tmp_path)
+    (tmp_path / "demo.yaml").write_text("")
+    with pytest.raises(ConfigError, match=r"demo\.yaml: studio: is required"):
+        load_demo(tmp_path / "demo.yaml", tmp_path)
+
+
+def test_the_folder_of_a_demo_may_have_any_name(tmp_path: Path) -> None:
+    out = tmp_path / 'a "b": {c}'
+    config = load_demo(shipped_recipes() / "demo.yaml", out)
+    assert config.finetune_pretrained.init == out / "pretrain" / "weights.safetensors"
 
 
 def test_figures_at_their_bars_are_ok_and_below_are_short() -> None:

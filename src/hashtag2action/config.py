@@ -120,8 +120,10 @@ def read_yaml(recipe: Path) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise ConfigError(f"{recipe}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{recipe}: is not YAML: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{recipe}: is not YAML: {_in_a_line(error)}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -129,6 +131,14 @@ def read_yaml(recipe: Path) -> dict[str, Any]:
             f"{recipe}: a recipe is a mapping of sections; found {type(values).__name__}"
         )
     return values
+
+
+def _in_a_line(error: yaml.YAMLError) -> str:
+    """Say how YAML is wrong and where, without the name that the parser gives a text."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return " ".join(str(error).split())
+    mark = error.problem_mark
+    return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
 
 
 def shipped_recipes() -> Path:
@@ -151,7 +161,9 @@ def _apply(values: dict[str, Any], override: str) -> None:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"override {override!r}: the value is not YAML: {error}") from error
+        raise ConfigError(
+            f"override {override!r}: the value is not YAML: {_in_a_line(error)}"
+        ) from error
     *sections, name = field.split(".")
     here = values
     for section in sections:

@@ -13,16 +13,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
-from hashtag2action.config import Config, dump
+from hashtag2action.config import Config, checked, dump, read_yaml
 from hashtag2action.curate.pipeline import CurateConfig, curate
 from hashtag2action.curate.score import score
 from hashtag2action.data.frames import OnProgress
 from hashtag2action.engines.local import available_cores
-from hashtag2action.errors import ConfigError
 from hashtag2action.evaluate.evaluate import Evaluate, evaluate
 from hashtag2action.hashtags.mine import MineConfig, mine, mined_hashtags
 from hashtag2action.manifest import write_json
@@ -110,13 +107,16 @@ def load_demo(recipe: Path, out: Path) -> DemoConfig:
     Raises:
         ConfigError: The recipe is missing or wrong.
     """
-    try:
-        text = recipe.read_text(encoding="utf-8").replace("{out}", out.as_posix())
-        return DemoConfig.model_validate(yaml.safe_load(text))
-    except OSError as error:
-        raise ConfigError(f"{recipe}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ConfigError(f"{recipe}: {error}") from error
+    return checked(DemoConfig, _in_folder(read_yaml(recipe), out.as_posix()), str(recipe))
+
+
+def _in_folder(value: Any, folder: str) -> Any:
+    """Put the demo's folder wherever a text of the recipe asks for it."""
+    if isinstance(value, dict):
+        return {name: _in_folder(inner, folder) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_in_folder(inner, folder) for inner in value]
+    return value.replace("{out}", folder) if isinstance(value, str) else value
 
 
 def demo(config: DemoConfig, out: Path, progress: OnProgress) -> DemoResult:
