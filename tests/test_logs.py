@@ -49,3 +49,14 @@ def test_folder_of_another_kind_of_run_is_refused(tmp_path: Path) -> None:
     begin_run(tmp_path, Recipe())
     with pytest.raises(ConfigError, match="another kind of run"):
         begin_run(tmp_path, OtherRecipe())
+
+
+def test_a_run_that_fails_its_first_check_leaves_no_folder(tmp_path: Path) -> None:
+    def refuse() -> None:
+        raise ConfigError("no such clips")
+
+    with pytest.raises(ConfigError, match="no such clips"):
+        begin_run(tmp_path / "out", Recipe(), refuse)
+    assert not (tmp_path / "out").exists()
+    begin_run(tmp_path / "out", Recipe())
+    begin_run(tmp_path / "out", Recipe(), refuse)  # begun: what it was made of may be gone

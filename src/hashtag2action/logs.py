@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,20 @@ REPORTED_PACKAGES = ("av", "numpy", "opencv-python-headless", "pyarrow", "torch"
 """Packages whose version may change a result."""
 
 
-def begin_run(out: Path, config: Config) -> None:
+def begin_run(out: Path, config: Config, check: Callable[[], object] | None = None) -> None:
     """Open a run's folder: `config.yaml`, resolved, and `environment.json`.
 
     A folder may be entered again with the same settings, to go on; `runtime` ones may differ.
 
+    Args:
+        out: The folder.
+        config: The recipe.
+        check: Called before a run begins that was not begun yet. What it raises leaves no folder
+            behind, which would refuse the settings once they are corrected.
+
     Raises:
         ConfigError: The folder belongs to a run with other settings, or of another kind.
     """
-    out.mkdir(parents=True, exist_ok=True)
     path = out / "config.yaml"
     if path.exists():
         try:
@@ -42,6 +48,9 @@ def begin_run(out: Path, config: Config) -> None:
                 f"{out}: begun with other settings ({', '.join(changed)}). "
                 "Use another --out folder, or remove this one"
             )
+    elif check is not None:
+        check()
+    out.mkdir(parents=True, exist_ok=True)
     dump(config, path)
     (out / "environment.json").write_text(json.dumps(environment(), indent=1) + "\n", "utf-8")
 

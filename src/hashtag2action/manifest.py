@@ -16,6 +16,7 @@ receipts, so no time enters one. What does not belong here: what a stage does, w
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,16 @@ class Manifest:
         for side in ("kept", "rejected"):
             (self.root / side).mkdir(parents=True, exist_ok=True)
         write_json(path, plan)
+
+    def take_back(self) -> None:
+        """Forget a beginning that made no part, so that the folder is free for other settings."""
+        sides = [self.root / side for side in ("kept", "rejected")]
+        if any(path.is_file() for side in sides for path in side.glob("*")):
+            return
+        (self.root / "plan.json").unlink(missing_ok=True)
+        for folder in (*sides, self.root):
+            with suppress(OSError):  # somebody's files are in it
+                folder.rmdir()
 
     @property
     def is_finished(self) -> bool:

@@ -6,16 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.curate.conftest import quiet, recipe
 from tests.curate.killed_runs import write_recipe
 
-from hashtag2action.curate.pipeline import CurateConfig, CurateRuntime, open_engine
+from hashtag2action.curate.pipeline import CurateConfig, CurateRuntime, curate, open_engine
 from hashtag2action.engines.local import InlineEngine, LocalEngine
 from hashtag2action.engines.ray import RayEngine
+from hashtag2action.errors import ManifestError, SourceError
 
 
 def test_the_engine_is_laid_over_the_recipe(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, tmp_path, "inline")
-    command = [sys.executable, "-m", "hashtag2action", "curate", str(recipe), "--dry-run"]
+    path = write_recipe(tmp_path, tmp_path, "inline")
+    command = [sys.executable, "-m", "hashtag2action", "curate", str(path), "--dry-run"]
     given = [*command, "--out", str(tmp_path), "--engine"]
     local = subprocess.run([*given, "local"], capture_output=True, text=True, check=True)
     assert "engine: local" in local.stdout
@@ -39,3 +41,12 @@ def test_the_engine_is_no_part_of_a_key_and_the_limits_are(tmp_path: Path) -> No
     on_ray = config.model_copy(update={"runtime": CurateRuntime(engine="ray")})
     assert on_ray.key_fields() == config.key_fields()
     assert "limits" in config.key_fields()
+
+
+def test_a_mistyped_source_does_not_refuse_the_right_one(films: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="gone: no such folder"):
+        curate(recipe(tmp_path / "gone"), tmp_path / "out", quiet, "filter_metadata")
+    made = curate(recipe(films), tmp_path / "out", quiet, "filter_metadata")
+    assert made.read().num_rows == 6
+    with pytest.raises(ManifestError, match="made with another configuration"):
+        curate(recipe(tmp_path / "gone"), tmp_path / "out", quiet, "filter_metadata")

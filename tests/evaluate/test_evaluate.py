@@ -136,3 +136,12 @@ def test_unreadable_clip_is_an_error_or_counted(clips: Path, tmp_path: Path) -> 
     values["data"] |= {"unreadable": "skip"}
     found = evaluate(Evaluate(**values), tmp_path / "skipped")
     assert (found["num_clips"], found["num_unreadable"]) == (4, 1)
+
+
+def test_mistyped_clips_and_weights_leave_no_folder(clips: Path, tmp_path: Path) -> None:
+    right = {"weights": save_tiny(tmp_path), "data": {"clips": {"kind": "folder", "folder": clips}}}
+    gone = {"clips": {"kind": "folder", "folder": tmp_path / "gone"}}
+    for wrong in ({"weights": tmp_path / "gone"}, {"data": gone}):
+        with pytest.raises((CheckpointError, ConfigError), match="gone"):
+            evaluate(Evaluate.model_validate(right | wrong), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -8,7 +8,7 @@ import torch
 from benchmarks.tiny_training import write_world
 
 from hashtag2action.data.loader import Sampling
-from hashtag2action.errors import ConfigError
+from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.evaluate.attentive import AttentiveProbe
 from hashtag2action.evaluate.evaluate import EvaluationRuntime
 from hashtag2action.evaluate.frozen import MIDDLE, Features, FrozenEncoder, features, readable_views
@@ -166,3 +166,14 @@ def test_attentive_probe_finds_the_token_that_tells() -> None:
         found.append((weight.unsqueeze(2) * value[..., head]).sum(dim=1))
     wanted = model.head(model.out_norm(model.proj(torch.cat(found, dim=1))))
     torch.testing.assert_close(model(tokens), wanted)
+
+
+def test_mistyped_clips_and_weights_leave_no_folder(world: Path, tmp_path: Path) -> None:
+    out, weights = tmp_path / "out", save(tmp_path)
+    right, gone = clips(world, "train"), clips(world, "gone")
+    for values in ({"weights": weights, "data": gone}, {"weights": out, "data": right}):
+        with pytest.raises((CheckpointError, ConfigError), match=r"there (is|are) no"):
+            features(Features.model_validate(values), out)
+    with pytest.raises(ConfigError, match="there is no"):
+        probe(Probe.model_validate({"weights": weights, "train": right, "test": gone}), out)
+    assert not out.exists()

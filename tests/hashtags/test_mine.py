@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hashtag2action.errors import ConfigError, ManifestError
+from hashtag2action.errors import ConfigError, ManifestError, SourceError
 from hashtag2action.hashtags.mine import MineConfig, mine, mined_hashtags
 from hashtag2action.sources.archive import Archive
 
@@ -67,3 +67,10 @@ def test_tags_of_real_shorts_are_found(shared, tmp_path: Path) -> None:
     config = MineConfig(source=Archive(posts=shared("data/shorts/posts.jsonl")))
     mine(config, tmp_path, quiet)
     assert {"babycrawling", "pushups"} <= set(mined_hashtags(tmp_path))
+
+
+def test_a_mistyped_source_does_not_refuse_the_right_one(tmp_path: Path) -> None:
+    mistyped = MineConfig(source=Archive(posts=tmp_path / "gone.jsonl"))
+    with pytest.raises(SourceError, match=r"gone\.jsonl: no such file"):
+        mine(mistyped, tmp_path / "out", quiet)
+    assert mine(MineConfig(source=posts(tmp_path)), tmp_path / "out", quiet).is_finished

@@ -143,3 +143,13 @@ def test_diverged_run_stops_with_step_and_clips(settings: Settings, tmp_path: Pa
     values["optimization"] |= {"base_lr": 1e30, "epochs": 8}
     with pytest.raises(TrainingDivergedError, match=r"step \d+: .*\.mp4"):
         pretrain(Pretrain(**values), tmp_path)
+
+
+def test_mistyped_clips_and_weights_leave_no_folder(settings: Settings, tmp_path: Path) -> None:
+    no_clips = Pretrain(**settings(data={"clips": {"kind": "folder", "folder": "gone"}}))
+    with pytest.raises(ConfigError, match="gone: there is no such folder"):
+        pretrain(no_clips, tmp_path / "out")
+    no_weights = Pretrain(**settings(init="gone.safetensors"))
+    with pytest.raises(CheckpointError, match=r"gone\.safetensors: no such file"):
+        pretrain(no_weights, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -24,7 +24,7 @@ from hashtag2action.curate.withdrawal.withdraw import enforce
 from hashtag2action.engines.base import Engine, Limits
 from hashtag2action.engines.local import InlineEngine, LocalEngine
 from hashtag2action.engines.ray import RayEngine
-from hashtag2action.errors import ConfigError, MissingExtraError
+from hashtag2action.errors import ConfigError, MissingExtraError, SourceError
 from hashtag2action.logs import environment
 from hashtag2action.manifest import Manifest, write_json
 from hashtag2action.records import REJECT_REASON
@@ -161,12 +161,17 @@ def collect_posts(
         return manifest
     own = Tombstones.read(out / FILE_NAME)
     num_rows = 0
-    for number, table in enumerate(source.tables(out / "source", rows_per_part, progress)):
-        posts = reduce(lambda rows, stones: stones.blank(rows), (own, *tombstones), table)
-        keep = pc.is_null(posts[REJECT_REASON.name])
-        kept = posts.filter(keep).drop_columns([REJECT_REASON.name])
-        manifest.write_part(f"part-{number:05d}", kept, posts.filter(pc.invert(keep)))
-        num_rows += posts.num_rows
+    try:
+        for number, table in enumerate(source.tables(out / "source", rows_per_part, progress)):
+            posts = reduce(lambda rows, stones: stones.blank(rows), (own, *tombstones), table)
+            keep = pc.is_null(posts[REJECT_REASON.name])
+            kept = posts.filter(keep).drop_columns([REJECT_REASON.name])
+            manifest.write_part(f"part-{number:05d}", kept, posts.filter(pc.invert(keep)))
+            num_rows += posts.num_rows
+    except (ConfigError, SourceError):
+        # A mistyped source leaves nothing that would refuse the right one.
+        manifest.take_back()
+        raise
     progress("posts", num_rows, num_rows)
     manifest.finish(num_rows)
     return manifest

@@ -136,7 +136,7 @@ def features(config: Features, out: Path, on_progress: OnProgress | None = None)
     """
     begun = time.perf_counter()
     config.runtime.require_device()
-    begin_run(out, config)
+    begin_run(out, config, lambda: (open_weights(config.weights), config.data.clips.read()))
     finished = finished_result(out)
     if finished is not None:
         return finished

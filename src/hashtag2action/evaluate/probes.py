@@ -28,6 +28,7 @@ from hashtag2action.evaluate.neighbors import NUM_NEIGHBORS, neighbor_votes
 from hashtag2action.evaluate.views import Views
 from hashtag2action.logs import begin_run, finished_result
 from hashtag2action.manifest import write_json
+from hashtag2action.models.layouts import open_weights
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Weights of the squared norm that are tried for the linear probe. Chosen: too little to too much
@@ -77,18 +78,11 @@ def probe(config: Probe, out: Path, on_progress: OnProgress | None = None) -> di
     """
     begun = time.perf_counter()
     config.runtime.require_device()
-    begin_run(out, config)
+    begin_run(out, config, lambda: (open_weights(config.weights), _classes_of(config)))
     finished = finished_result(out)
     if finished is not None:
         return finished
-    train, test = config.train.clips.read(), config.test.clips.read()
-    classes = train.class_names
-    if not classes or test.class_names != classes:
-        raise ConfigError("probe: train and test must have the same classes in the same order")
-    for clips in (train, test):
-        clips.labels()  # refuses those without
-    if len(train.clips) < 2:
-        raise ConfigError("probe: one training clip alone; there is nothing to tell it from")
+    classes = _classes_of(config)
     encoder = FrozenEncoder.open(config.weights, config.runtime.held_in(out))
     known, labels, _ = _features(encoder, config.train, config, out / "train.parquet", on_progress)
     asked, truth, ids = _features(encoder, config.test, config, out / "test.parquet", on_progress)
@@ -116,6 +110,18 @@ def probe(config: Probe, out: Path, on_progress: OnProgress | None = None) -> di
     result["seconds"] = time.perf_counter() - begun
     write_json(out / "result.json", result)
     return result
+
+
+def _classes_of(config: Probe) -> tuple[str, ...]:
+    """Read the classes that both have, and refuse clips to which there is no answer."""
+    train, test = config.train.clips.read(), config.test.clips.read()
+    if not train.class_names or test.class_names != train.class_names:
+        raise ConfigError("probe: train and test must have the same classes in the same order")
+    for clips in (train, test):
+        clips.labels()  # refuses those without
+    if len(train.clips) < 2:
+        raise ConfigError("probe: one training clip alone; there is nothing to tell it from")
+    return train.class_names
 
 
 def linear_scores(

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from hashtag2action.config import dump, key_of
-from hashtag2action.errors import ConfigError, ManifestError
+from hashtag2action.errors import ConfigError, ManifestError, SourceError
 from hashtag2action.hashtags.budget import Budget
 from hashtag2action.hashtags.counted import OnProgress, Wanted, count_archive
 from hashtag2action.hashtags.curated import judge_by
@@ -112,7 +112,13 @@ def mine(
     dump(config, out / "config.yaml")
     wanted = Wanted(pool, config.resolved_sensitive(), config.thresholds())
     if isinstance(config.source, Archive):
-        count_archive(config.source, wanted, config.find_companions, manifest, progress)
+        try:
+            count_archive(config.source, wanted, config.find_companions, manifest, progress)
+        except (ConfigError, SourceError):
+            # A mistyped source leaves nothing that would refuse the right one.
+            for begun in (Manifest(out / "00-posts"), manifest):
+                begun.take_back()
+            raise
         return manifest
     assert config.budget is not None, "the recipe was checked"
     judge = judge or judge_by(config.curations)

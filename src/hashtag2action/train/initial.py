@@ -8,6 +8,16 @@ from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.manifest import write_json
 
 
+def require_init(init: Path | None) -> None:
+    """Refuse weights to begin with that are not there; None, which is from scratch, needs none.
+
+    Raises:
+        CheckpointError: There is no such file.
+    """
+    if init is not None and not init.is_file():
+        raise CheckpointError(f"{init}: no such file; init is a weights.safetensors, or null")
+
+
 def hold_to_init(out: Path, init: Path | None) -> None:
     """Remember the bytes a run begins with, and refuse to go on from others under their name.
 
@@ -21,8 +31,7 @@ def hold_to_init(out: Path, init: Path | None) -> None:
     """
     if init is None:
         return
-    if not init.is_file():
-        raise CheckpointError(f"{init}: no such file; init is a weights.safetensors, or null")
+    require_init(init)
     with init.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     path = out / "init.json"

@@ -26,7 +26,7 @@ from hashtag2action.models.weights import save_tensors
 from hashtag2action.train.average import AverageWeights
 from hashtag2action.train.checkpoint import BEST, TrainingState, read_state, resume
 from hashtag2action.train.events import LogMetrics, SaveCheckpoints, ShowProgress
-from hashtag2action.train.initial import hold_to_init
+from hashtag2action.train.initial import hold_to_init, require_init
 from hashtag2action.train.input import Data, TrainingData
 from hashtag2action.train.ledger import Ledger
 from hashtag2action.train.loggers import open_loggers
@@ -133,10 +133,18 @@ def train(
 def _enter(out: Path, config: Training, world: World) -> dict[str, Any] | None:
     """Open the folder of a run, in the first process; return its result if it was finished."""
     if world.is_first:
-        begin_run(out, config)
+        begin_run(out, config, lambda: _require_all(config))
         hold_to_init(out, config.init)
     world.wait()
     return finished_result(out)
+
+
+def _require_all(config: Training) -> None:
+    """Refuse a run that names clips or weights which are not there."""
+    require_init(config.init)
+    config.data.clips.read()
+    if config.watch.clips is not None:
+        config.watch.clips.read()
 
 
 def _with_precision(config: AnyTraining, out: Path, world: World) -> AnyTraining:
