@@ -6,7 +6,7 @@ import pytest
 from av.video.reformatter import VideoReformatter
 
 from hashtag2action.video.decode import to_rgb
-from hashtag2action.video.walk import TimedFrame, plane_of
+from hashtag2action.video.walk import Scratch, TimedFrame, plane_of
 
 UNSAID, BT709 = 2, 1
 
@@ -63,3 +63,14 @@ def test_planes_are_every_nth_pixel_of_every_nth_row(pixel_format: str, too_deep
     expected = whole[:640], *whole[640:].reshape(2, 320, 160)
     for plane, one in zip(TimedFrame(0.0, frame).planes(7), expected, strict=True):
         np.testing.assert_array_equal(plane, one[::7, ::7])
+
+
+def test_a_scratch_copies_planes_of_any_layout_one_after_the_other() -> None:
+    scratch = Scratch()
+    plane = np.arange(6 * 8, dtype=np.uint8).reshape(6, 8)
+    for view in (plane, plane[::2], plane[:, ::2], np.rot90(plane), plane[::-1]):
+        copy = scratch.copy_of(view)
+        np.testing.assert_array_equal(copy, view)
+        assert copy.flags.c_contiguous
+        assert not np.shares_memory(copy, plane)
+    assert scratch.copy_of(plane[1:]) is scratch.copy_of(plane[:-1])

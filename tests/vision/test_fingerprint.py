@@ -3,12 +3,14 @@ import numpy as np
 import pytest
 from tests.vision.copied_films import SIZE, film, picture, print_of
 
+from hashtag2action.video.walk import Scratch
 from hashtag2action.vision.fingerprint import (
     MIRROR_SIGNS,
     NUM_WAVES,
     Crop,
     Fingerprint,
     crop_map,
+    reduced,
     waves_of,
 )
 
@@ -61,3 +63,11 @@ def test_black_bars_are_no_part_of_a_picture():
 
 def test_ten_seconds_take_less_than_8_kilobytes():
     assert len(print_of(film(1, length_s=10)).to_bytes()) < 8000
+
+
+def test_a_picture_is_reduced_alike_by_way_of_a_scratch():
+    scratch = Scratch()
+    for side in (1.0, 0.5, 0.25):
+        frame = cv2.resize(picture(1, 30), None, fx=4 * side, fy=4 * side)
+        for view in (frame, np.rot90(frame), frame[: len(frame) // 2]):
+            np.testing.assert_array_equal(reduced(view, scratch), reduced(view))

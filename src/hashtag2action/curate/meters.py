@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from hashtag2action.curate.watch import Meter, Pace, Sight, Span
-from hashtag2action.video.walk import upright
+from hashtag2action.video.walk import Scratch, upright
 from hashtag2action.vision.fingerprint import (
     NUM_WAVES,
     SAMPLES_PER_S,
@@ -68,6 +68,7 @@ class FingerprintMeter(Meter):
     def __init__(self, rotation_deg: int) -> None:
         self._rotation_deg = rotation_deg
         self._pace = Pace(1 / SAMPLES_PER_S)
+        self._scratch = Scratch()
         self._times_s: list[float] = []
         self._waves: list[np.ndarray] = []
         self._waiting: list[np.ndarray] = []
@@ -76,7 +77,8 @@ class FingerprintMeter(Meter):
         """Take the next picture."""
         if not self._pace.is_due(sight.time_s, is_abrupt=sight.is_abrupt):
             return
-        self._waiting.append(reduced(upright(sight.frame.luma(), self._rotation_deg)).copy())
+        luma = upright(sight.frame.luma(), self._rotation_deg)
+        self._waiting.append(reduced(luma, self._scratch).copy())
         self._times_s.append(sight.time_s)
         if len(self._waiting) == _MOST_WAITING:
             self.finish()

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from hashtag2action.curate.watch import FIRST_SAMPLE_S, Meter, Pace, Sight, Span
-from hashtag2action.video.walk import upright
+from hashtag2action.video.walk import Scratch, upright
 from hashtag2action.vision.borders import WHOLE, Crop, Profiles, find_crop, profiles_of
 from hashtag2action.vision.drawn import drawn_score
 from hashtag2action.vision.flow import FLOW_SIDE_PX, leftover, split_motion
@@ -92,6 +92,7 @@ class PictureMeter(Meter):
     def __init__(self, rotation_deg: int, samples_per_s: float) -> None:
         self._rotation_deg = rotation_deg
         self._pace = Pace(1 / samples_per_s, _FIRST_S)
+        self._scratch = Scratch()
         self._looked_s = 0.0
         self._waits_for_pair = False
         self._waits_for_step = False
@@ -141,7 +142,8 @@ class PictureMeter(Meter):
         scale = min(MIDDLE_SIDE_PX / min(whole.shape), _MOST_SIDE_PX / max(whole.shape))
         size = max(1, round(width * scale)), max(1, round(height * scale))
         # Between neighbors, not over areas: a tenth of the time, and edges stay edges.
-        return whole, cv2.resize(whole, size, interpolation=cv2.INTER_LINEAR)
+        copy = self._scratch.copy_of(whole)
+        return whole, cv2.resize(copy, size, interpolation=cv2.INTER_LINEAR)
 
     def finish(self) -> None:
         """Look at the pictures that wait: between decodes each would take half as long again."""

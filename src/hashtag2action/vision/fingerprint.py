@@ -13,6 +13,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from hashtag2action.video.walk import Scratch
+
 SAMPLES_PER_S = 8.0
 """Pictures kept per second. Chosen: people clap twice a second, and what lies between two pictures
 is guessed from both."""
@@ -105,15 +107,20 @@ def side_map(scale: float, start: float) -> np.ndarray:
     return both.astype(np.float32)
 
 
-def reduced(luma: np.ndarray) -> np.ndarray:
+def reduced(luma: np.ndarray, scratch: Scratch | None = None) -> np.ndarray:
     """Bring a picture near 90 pixels quickly: rows are left out, columns averaged, then halved.
 
     A small picture is returned as it is.
+
+    Args:
+        luma: uint8 (H, W).
+        scratch: Where rows of a picture that is in no cache are copied first.
     """
     step = max(1, min(luma.shape) // (2 * _REDUCED_PX))
     if step > 1:
         height, width = luma.shape[0] // step, luma.shape[1] // step
-        luma = cv2.resize(luma[::step], (width, height), interpolation=cv2.INTER_LINEAR)
+        rows = scratch.copy_of(luma[::step]) if scratch else luma[::step]
+        luma = cv2.resize(rows, (width, height), interpolation=cv2.INTER_LINEAR)
     if min(luma.shape) < 2 * _REDUCED_PX:
         return luma
     height, width = luma.shape[0] // 2, luma.shape[1] // 2
