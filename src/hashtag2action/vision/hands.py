@@ -37,7 +37,8 @@ class HandFinder:
         for box, points, score in zip(palms.boxes, palms.points, palms.scores, strict=True):
             if score < max(MIN_PALM, best):
                 break  # the rest are no surer
-            picture = palm_picture(frame, box, points).astype(np.float32) / 255
+            picture = palm_picture(frame, box, points).astype(np.float32)
+            picture /= 255
             presence = float(self._hand(picture)[1][0])
             best = max(best, min(float(score), presence))
         return best
