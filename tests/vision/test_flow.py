@@ -42,6 +42,13 @@ def test_a_pan_is_the_cameras(shift: tuple[float, float]):
     )
 
 
+def test_a_place_in_the_last_row_and_column_counts_as_those_before_it():
+    before, after = (seen(WORLD, (85, 93), shift) for shift in ((0.0, 0.0), (2.0, -1.0)))
+    made = split(noisy(before, 1), noisy(after, 2))
+    assert made.camera_px == pytest.approx(np.hypot(2.0, 1.0), rel=0.1)
+    assert made.subject_px < 0.5
+
+
 def test_a_zoom_is_the_cameras():
     made = split(*pair(zoom=1.02))
     assert made.camera[0, 0] == pytest.approx(1.02, abs=0.006)

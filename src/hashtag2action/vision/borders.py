@@ -162,7 +162,7 @@ def _like_opposite(
 def _likest(sharp: np.ndarray, lines: np.ndarray) -> float:
     """Return the share of two bars right across from each other, neither of which stands alone."""
     height = len(sharp)
-    longest = np.lib.stride_tricks.sliding_window_view(lines, 2 + 2 * _LIKE_ROWS).max(axis=1)
+    longest = _largest_of(lines, 2 + 2 * _LIKE_ROWS)
     first, last = max(3 + _LIKE_ROWS, round(_LEAST_BAR * height)), round(_MOST_BAR * height)
     rows = np.arange(first, last)
     places = rows - 2 - _LIKE_ROWS
@@ -176,6 +176,15 @@ def _likest(sharp: np.ndarray, lines: np.ndarray) -> float:
         if _strength(sharp, lines, share) and _strength(sharp[::-1], lines[::-1], share):
             return share
     return 0.0
+
+
+def _largest_of(values: np.ndarray, window: int) -> np.ndarray:
+    """Return the largest of each few neighbors, (n - window + 1,)."""
+    num = len(values) - window + 1
+    largest = values[:num]
+    for first in range(1, window):
+        largest = np.maximum(largest, values[first : first + num])
+    return largest
 
 
 def _strength(sharp: np.ndarray, lines: np.ndarray, share: float) -> float:

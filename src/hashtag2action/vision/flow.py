@@ -57,7 +57,7 @@ def split_motion(before: np.ndarray, after: np.ndarray) -> MotionSplit:
     scale = min(height, width)
     field = _flow(height, width).calc(before, after, None)  # pyright: ignore
     grid = slice(_CELL_PX // 2, None, _CELL_PX)
-    weights = _texture(after)[grid, grid].ravel()
+    weights = _texture(after).ravel()
     moved = field[grid, grid].reshape(-1, 2).astype(np.float64)
     design = _design(height, width)
     seen = weights > 0
@@ -87,11 +87,15 @@ def _design(height: int, width: int) -> np.ndarray:
 
 
 def _texture(picture: np.ndarray) -> np.ndarray:
-    """Weigh each pixel by how much there is around it to hold on to, float32 (h, w)."""
+    """Weigh each place by how much there is around it to hold on to, float32 (rows, columns)."""
     across = cv2.absdiff(picture[:-1, 1:], picture[:-1, :-1])
     down = cv2.absdiff(picture[1:, :-1], picture[:-1, :-1])
-    around = cv2.blur(cv2.max(across, down), (9, 9)).astype(np.float32)
-    around = cv2.copyMakeBorder(around, 0, 1, 0, 1, cv2.BORDER_REPLICATE)
+    around = cv2.blur(cv2.max(across, down), (9, 9))
+    # A step needs a pixel beyond: the last row and column have what those before them have.
+    rows, columns = (
+        np.minimum(np.arange(_CELL_PX // 2, side, _CELL_PX), side - 2) for side in picture.shape
+    )
+    around = around[rows[:, None], columns].astype(np.float32)
     # Past a few levels more contrast makes the flow no surer.
     return np.where(around >= _LEAST_TEXTURE, np.minimum(around, 12.0), 0.0)
 
