@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from tests.vision.pictures import noisy, seen, wall, written
@@ -57,3 +58,15 @@ def test_where_the_camera_rests_everything_stays_and_nothing_is_said():
 
 def test_a_moving_camera_alone_leaves_no_marks():
     assert not mark_mask(film(6)).any()
+
+
+@pytest.mark.parametrize("top", [0, 1, 2, 150, 295])
+def test_text_is_covered_alike_wherever_it_stands(top: int):
+    picture = np.full((320, 180), 60, np.uint8)
+    line = picture[:24].copy()
+    cv2.putText(line, "HELLO", (20, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 250, 2)
+    picture[top : top + 23] = line[1:]
+    covered = text_mask(picture, [strokes_of(picture)])
+    rows = np.flatnonzero(covered.any(axis=1))
+    ink = np.flatnonzero((picture > 60 + 60).any(axis=1))
+    assert [rows[0], rows[-1]] == [max(0, ink[0] - 2), min(319, ink[-1] + 2)]

@@ -69,6 +69,10 @@ def text_mask(picture: np.ndarray, strokes: Sequence[Strokes]) -> np.ndarray:
 
 def _cover_lines(picture: np.ndarray, lasting: np.ndarray, covered: np.ndarray) -> None:
     mask = cv2.threshold(lasting, _LEAST_CONTRAST, 255, cv2.THRESH_BINARY)[1]
+    _, top, _, height = cv2.boundingRect(mask)
+    # Nowhere else: text fills few rows. What is joined and what is covered around it lies within.
+    rows = slice(max(0, top - _MARGIN_PX), top + height + _MARGIN_PX)
+    picture, lasting, covered, mask = picture[rows], lasting[rows], covered[rows], mask[rows]
     joined = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, _GAP_PX), np.uint8))
     labels, stats = _pieces(joined)
     shapes = stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_WIDTH]
