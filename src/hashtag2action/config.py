@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hashtag2action.errors import ConfigError
+from hashtag2action.files import written_whole
 
 
 class Config(BaseModel):
@@ -149,9 +150,10 @@ def shipped_recipes() -> Path:
 
 
 def dump(config: Config, path: Path) -> None:
-    """Write the resolved settings as YAML."""
+    """Write the resolved settings as YAML: whole, for a run is refused that has others."""
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    path.write_text(text, encoding="utf-8")
+    with written_whole(path) as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 
 from hashtag2action import __version__
 from hashtag2action.errors import ManifestError
+from hashtag2action.files import written_whole
 from hashtag2action.records import REJECT_REASON
 
 
@@ -232,18 +233,14 @@ class Manifest:
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a table as Parquet beside its place and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(table, beside, compression="zstd")
-    beside.replace(path)
+    with written_whole(path) as beside:
+        pq.write_table(table, beside, compression="zstd")
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text beside its place and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    with written_whole(path) as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -7,7 +7,6 @@ for nothing: style, script and pictures are inside, and a content security polic
 import base64
 import hashlib
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from markupsafe import Markup
 
 from hashtag2action import __version__
 from hashtag2action.evaluate.paper import PAPER
+from hashtag2action.manifest import write_text
 from hashtag2action.report.discover import Kind, Run, discover, read_settings
 from hashtag2action.report.funnel import StageCount, funnel
 from hashtag2action.report.mining import Mining, read_mining
@@ -99,10 +99,7 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     """
     page = read_page(folder)
     path = out or folder / "report.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(render(page), encoding="utf-8")
-    beside.replace(path)
+    write_text(path, render(page))
     log.info(f"report of {folder.name}: {path.stat().st_size / 1e6:.1f} MB")
     return path
 
