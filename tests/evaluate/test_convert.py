@@ -49,6 +49,18 @@ def equal(one: Path, other: Path) -> None:
         assert torch.equal(tensor, before[name]), name
 
 
+@pytest.fixture
+def classifier(tmp_path: Path) -> Path:
+    return save(tmp_path / "ours.safetensors", "classifier")
+
+
+@pytest.mark.parametrize("to", ["safetensors", "official", "huggingface"])
+def test_a_full_disk_is_named_and_leaves_nothing(classifier, to, no_room):
+    with pytest.raises(OSError, match="File too large"):
+        convert(classifier, Conversion(to=to))
+    assert list(classifier.parent.iterdir()) == [classifier]
+
+
 @pytest.mark.parametrize("to", ["safetensors", "official", "huggingface"])
 @pytest.mark.parametrize("kind", ["classifier", "pre-training form"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["fp32", "fp16"])

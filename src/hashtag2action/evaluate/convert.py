@@ -31,6 +31,7 @@ from hashtag2action.evaluate.recognizer import Card
 from hashtag2action.models.huggingface import configuration, image_processor, to_huggingface
 from hashtag2action.models.layouts import CARD_KEY, Size, Weights, misfits, open_weights, size_of
 from hashtag2action.models.tensor_files import map_safetensors, write_safetensors
+from hashtag2action.models.torch_files import write_torch_file
 from hashtag2action.models.variants import variant
 
 Target = Literal["safetensors", "official", "huggingface", "onnx"]
@@ -170,7 +171,7 @@ def _write_official(path: Path, weights: Weights, card: Card) -> None:
         write_safetensors(staged, tensors, {})
         tensors, _ = map_safetensors(staged)
     state = OrderedDict((name, tensor.read()) for name, tensor in tensors.items())
-    torch.save({"model": state, CARD_KEY: card.metadata()}, path)
+    write_torch_file({"model": state, CARD_KEY: card.metadata()}, path)
     staged.unlink(missing_ok=True)
 
 

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from hashtag2action.errors import CheckpointError
+from hashtag2action.files import written_whole
 from hashtag2action.models.torch_files import map_numbers
 
 DTYPES = {
@@ -95,6 +96,7 @@ def write_safetensors(
 
     Raises:
         CheckpointError: A tensor has numbers of a kind the format does not know.
+        OSError: The file cannot be written.
     """
     header: dict[str, object] = {"__metadata__": dict(words)} if words else {}
     at = 0
@@ -107,8 +109,7 @@ def write_safetensors(
         at = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # so that numbers begin on a beat of eight bytes
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
+    with written_whole(path) as beside, beside.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name, lazy in tensors.items():
             tensor = lazy.read()
@@ -116,7 +117,6 @@ def write_safetensors(
             assert tensor.dtype is lazy.dtype, f"{name} is not of the kind it promised"
             if tensor.numel():
                 file.write(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
-    partial.replace(path)
 
 
 def lazy(tensor: Tensor) -> LazyTensor:

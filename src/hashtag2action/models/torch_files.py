@@ -75,6 +75,22 @@ def map_numbers(data: mmap.mmap, first: int, count: int, dtype: torch.dtype) -> 
         return torch.from_numpy(part).view(dtype)
 
 
+def write_torch_file(saved: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint as `torch.save` does.
+
+    Raises:
+        OSError: It cannot be written, for example because the disk is full.
+    """
+    try:
+        with path.open("wb") as file:
+            torch.save(saved, file)
+    except RuntimeError as error:
+        # Torch says that its archive is in disorder, and not why.
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise
+
+
 def open_torch_file(path: Path) -> TorchFile:
     """Open a checkpoint of PyTorch, of either form, as data.
 

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from hashtag2action.errors import CheckpointError
+from hashtag2action.files import written_whole
+from hashtag2action.models.torch_files import write_torch_file
 from hashtag2action.train.average import AverageWeights
 from hashtag2action.train.parallel import World, shared_as, whole_state
 
@@ -91,20 +93,10 @@ def write_durably(saved: dict[str, Any], path: Path) -> None:
     Raises:
         OSError: It cannot be written, for example because the disk is full; nothing is left then.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            torch.save(saved, file)
-            file.flush()
+    with written_whole(path) as beside:
+        write_torch_file(saved, beside)
+        with beside.open("rb") as file:
             os.fsync(file.fileno())
-    except (OSError, RuntimeError) as error:
-        beside.unlink(missing_ok=True)
-        # Torch says that its archive is in disorder, and not why.
-        why = error if isinstance(error, OSError) else error.__context__
-        if isinstance(why, OSError):
-            raise OSError(why.errno, why.strerror, str(path)) from error
-        raise
-    beside.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
