@@ -8,7 +8,7 @@ import pytest
 
 from hashtag2action.vision.boxes import overlaps
 from hashtag2action.vision.weights import YOLOX_NANO, shipped
-from hashtag2action.vision.yolox import YoloxNet
+from hashtag2action.vision.yolox import STRIDES, YoloxNet, cells_of, things_of
 from hashtag2action.vision.yolox_nano import NanoNet
 
 
@@ -45,3 +45,18 @@ def test_an_answer_does_not_depend_on_the_shape_seen_before(net: NanoNet, portra
 def test_a_wall_is_nobody(net: NanoNet):
     (found,) = net.look([np.full((128, 72, 3), 200, np.uint8)], 384)
     assert found.persons.max(initial=0) < 0.1
+
+
+def test_an_animal_counts_where_nobody_is():
+    cells = cells_of(64, 64, STRIDES[0])
+    raw = np.zeros((len(cells), 4), np.float32)
+    animals = np.linspace(0, 0.7, len(cells), dtype=np.float32)
+    for best, num in ((0.0, 0), (0.4, 1)):
+        persons = np.zeros(len(cells), np.float32)
+        persons[10] = best
+        things = things_of(raw, persons, animals, cells, np.ones(2, np.float32), (64, 64))
+        assert things.boxes.shape == (num, 4)
+        assert len(things.persons) == len(things.animals) == num
+        assert things.animal == pytest.approx(0.7)
+        kinds = {one.dtype for one in (things.boxes, things.persons, things.animals)}
+        assert kinds == {np.dtype(np.float32)}

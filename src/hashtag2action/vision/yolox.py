@@ -212,6 +212,11 @@ def things_of(
         size: Height and width of the frame.
     """
     keep = np.flatnonzero(persons >= MIN_SCORE)
+    animal = float(np.clip(animals.max(initial=0), 0, 1))
+    if not len(keep):
+        # Not worth a quarter of a millisecond: all that follows is about boxes.
+        none = np.zeros(0, np.float32)
+        return Things(np.zeros((0, 4), np.float32), none, none, animal)
     raw, cells, scores = raw[keep], cells[keep], persons[keep]
     centers = (raw[:, :2] + cells[:, :2]) * cells[:, 2:]
     half = np.exp(raw[:, 2:]) * cells[:, 2:] / 2
@@ -224,7 +229,7 @@ def things_of(
         boxes[best],
         np.clip(scores[best], 0, 1).astype(np.float32),
         np.clip(np.array(beside), 0, 1).astype(np.float32),
-        float(np.clip(animals.max(initial=0), 0, 1)),
+        animal,
     )
 
 
