@@ -64,3 +64,9 @@ def test_names_in_charts_are_escaped():
     assert "<b>" not in chart
     assert "<i>" not in chart
     ET.fromstring(chart)
+
+
+def test_a_unit_stands_below_the_axis_and_the_name_is_spoken():
+    chart = histogram({"kept": [4.0, 6.0]}, [], "Duration, seconds", unit="seconds")
+    assert ">seconds</text>" in chart
+    assert 'aria-label="Histogram of Duration, seconds: 2 kept."' in chart

@@ -71,7 +71,9 @@ def test_the_page_is_well_formed_and_asks_for_nothing_outside_itself(line: Path)
 def test_every_table_says_what_it_lists(line: Path):
     tables = write_report(line).read_text().split("<table")[1:]
     assert len(tables) > 4
-    assert all("<caption" in table.partition("<thead")[0].partition("<tbody")[0] for table in tables)
+    assert all(
+        "<caption" in table.partition("<thead")[0].partition("<tbody")[0] for table in tables
+    )
 
 
 def test_text_of_strangers_is_shown_and_never_run(line: Path):

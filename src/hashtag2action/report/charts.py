@@ -64,6 +64,7 @@ def histogram(
     thresholds: Sequence[Threshold],
     label: str,
     *,
+    unit: str = "",
     is_logarithmic: bool = False,
 ) -> Markup:
     """Draw groups of rows stacked over one measure, with its thresholds.
@@ -72,6 +73,7 @@ def histogram(
         groups: Values by what became of the rows, bottom first; a key of `GROUPS` each.
         thresholds: Bounds, drawn as lines; the side they reject is shaded.
         label: Name of the measure, with its unit.
+        unit: What to write below the axis where the name is told above it; "" writes the label.
         is_logarithmic: Whether the bins are equal in the decimal logarithm.
     """
     scaled = [_scaled(values, is_logarithmic) for values in groups.values()]
@@ -89,7 +91,7 @@ def histogram(
     for index, counts in enumerate(stacks):
         stack = dict(zip(groups, counts, strict=True))
         marks += _bar(x, y, (edges[index], edges[index + 1]), stack, is_logarithmic)
-    marks += x_axis(x, label, is_logarithmic)
+    marks += x_axis(x, unit or label, is_logarithmic)
     marks += [_line(x, bound, place) for bound, place in drawn]
     told = ", ".join(f"{len(values)} {GROUPS[kind]}" for kind, values in groups.items())
     spoken = f"Histogram of {label}: {told}."

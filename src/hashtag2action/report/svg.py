@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 380.0, 210.0
+WIDTH, HEIGHT = 330.0, 200.0
 """Drawing area in user units; close to the pixels it is shown at, so that text stays readable."""
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 12.0, 26.0, 34.0
 

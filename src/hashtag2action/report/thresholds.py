@@ -45,7 +45,9 @@ def histograms(run: Path, measures: Sequence[Measure] = MEASURES) -> list[Histog
             ],
             "rejected": here,
         }
-        chart = histogram(groups, bounds, label, is_logarithmic=measure.is_logarithmic)
+        chart = histogram(
+            groups, bounds, label, unit=measure.unit, is_logarithmic=measure.is_logarithmic
+        )
         if not chart:
             continue
         sentences = tuple(_sentence(bound, [*kept, *rejected]) for bound in bounds) or (
