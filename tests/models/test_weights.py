@@ -161,3 +161,12 @@ def test_names_that_collide_without_their_prefix_are_refused(finetuning, tmp_pat
     save_file({"module.head.bias": torch.zeros(5), "head.bias": torch.ones(5)}, path)
     with pytest.raises(CheckpointError, match="differ only in their prefix"):
         load_pretrained_encoder(finetuning, path)
+
+
+def test_a_folder_is_told_from_weights_that_are_not_there(tmp_path):
+    with pytest.raises(
+        CheckpointError, match=r"is a folder; give the file, .*/weights\.safetensors"
+    ):
+        load_safetensors(tmp_path)
+    with pytest.raises(CheckpointError, match="there are no weights at"):
+        load_safetensors(tmp_path / "gone")

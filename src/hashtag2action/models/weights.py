@@ -77,6 +77,8 @@ def load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         CheckpointError: There is no such file, or it is no safetensors file.
     """
+    if path.is_dir():
+        raise CheckpointError(f"{path}: is a folder; give the file, {path}/weights.safetensors")
     if not path.is_file():
         raise CheckpointError(f"there are no weights at {path}")
     try:
