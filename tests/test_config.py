@@ -40,6 +40,8 @@ def test_overrides_win_over_the_recipe_and_the_recipe_over_defaults(tmp_path: Pa
         ("inner: [", [], r"is not YAML: line 1, column 9: [^\n]*\Z"),
         ("inner:\n\tthreshold: 1", [], r"is not YAML: line 2, column 1: found character[^\n]*\Z"),
         ("- a", [], "mapping"),
+        ("inner: {}\ninner: {threshold: 1}", [], "line 2, column 1: inner is there twice"),
+        ("inner: {threshold: 1, threshold: 2}", [], "threshold is there twice"),
         ("", ["inner.threshold"], "section.field=value"),
         ("inner: {threshold: 1}", ["inner.threshold.deeper=1"], "is a value"),
     ],
@@ -75,3 +77,8 @@ def test_a_recipe_that_is_not_there_is_told_where_those_that_ship_are(tmp_path: 
         read_yaml(tmp_path / "own.yaml")
     folder = Path(str(told.value).rpartition(" in ")[2])
     assert (folder / "curate" / "folder.yaml").is_file()
+
+
+def test_a_name_may_stand_over_one_that_is_merged_in(tmp_path: Path) -> None:
+    text = "one: &one {a: 1, b: 2}\ntwo: &two {<<: *one, b: 3}\nthree: {<<: *two, a: 4}\n"
+    assert read_yaml(recipe(tmp_path, text))["three"] == {"a": 4, "b": 3}

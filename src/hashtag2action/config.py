@@ -111,10 +111,12 @@ def read_yaml(recipe: Path) -> dict[str, Any]:
     """Read a YAML file that holds one mapping; an empty file is an empty mapping.
 
     Raises:
-        ConfigError: The file is missing, unreadable, not YAML, or not a mapping.
+        ConfigError: The file is missing, unreadable, not YAML, not a mapping, or has a name twice.
     """
     try:
-        values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+        text = recipe.read_text(encoding="utf-8")
+        _require_names_once(yaml.compose(text, yaml.SafeLoader))
+        values = yaml.safe_load(text)
     except FileNotFoundError as error:
         raise ConfigError(
             f"{recipe}: no such file; the recipes that ship are in {shipped_recipes()}"
@@ -132,6 +134,27 @@ def read_yaml(recipe: Path) -> dict[str, Any]:
             f"{recipe}: a recipe is a mapping of sections; found {type(values).__name__}"
         )
     return values
+
+
+def _require_names_once(document: yaml.Node | None) -> None:
+    """Refuse a name that a mapping has twice, of which YAML would take the last."""
+    nodes, visited = [document], set[int]()
+    for node in nodes:
+        if not isinstance(node, yaml.CollectionNode) or id(node) in visited:
+            continue
+        visited.add(id(node))
+        if not isinstance(node, yaml.MappingNode):
+            nodes += node.value
+            continue
+        seen: set[str] = set()
+        for key, value in node.value:
+            nodes.append(value)
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"{key.value} is there twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
 
 
 def _in_a_line(error: yaml.YAMLError) -> str:
