@@ -82,3 +82,10 @@ def test_a_recipe_that_is_not_there_is_told_where_those_that_ship_are(tmp_path: 
 def test_a_name_may_stand_over_one_that_is_merged_in(tmp_path: Path) -> None:
     text = "one: &one {a: 1, b: 2}\ntwo: &two {<<: *one, b: 3}\nthree: {<<: *two, a: 4}\n"
     assert read_yaml(recipe(tmp_path, text))["three"] == {"a": 4, "b": 3}
+
+
+@pytest.mark.parametrize("name", ["clips #2", "#2", "1 #2"])
+def test_an_override_is_read_to_its_end(tmp_path: Path, name: str) -> None:
+    path = recipe(tmp_path, "")
+    assert load(Recipe, path, [f"path={name}"]).path == Path(name)
+    assert load(Recipe, path, [f'path="{name}"']).path == Path(name)

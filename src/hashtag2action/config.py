@@ -6,6 +6,7 @@ What a field means stands beside the field, in the file of the thing it configur
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -179,6 +180,10 @@ def dump(config: Config, path: Path) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
+_COMMENT = re.compile(r"(^|\s)#")
+"""What YAML takes for the beginning of a comment, which nobody writes into an override."""
+
+
 def _apply(values: dict[str, Any], override: str) -> None:
     field, sign, text = override.partition("=")
     if not sign or not field:
@@ -189,6 +194,8 @@ def _apply(values: dict[str, Any], override: str) -> None:
         raise ConfigError(
             f"override {override!r}: the value is not YAML: {_in_a_line(error)}"
         ) from error
+    if _COMMENT.search(text) and not text.lstrip().startswith(("'", '"', "[", "{")):
+        value = text.strip()  # a name such as "clips #2", of which YAML would drop the end
     *sections, name = field.split(".")
     here = values
     for section in sections:
