@@ -228,6 +228,7 @@ def withdraw(
         f"withdrawn: {', '.join(done.posts)}",
         f"show the same pictures: {', '.join(done.copies) or 'none'}",
         *(f"in no table: {name}; is it the id of a post or clip?" for name in done.unknown),
+        *([] if done.num_runs else ["no run in these folders: nothing remembers to keep them out"]),
         f"{done.num_rows} rows and {done.num_files} files removed or written anew",
         *(f"written anew: {page}" for page in again),
         *(f"left, outside the folders named: {path}" for path in done.originals),

@@ -320,3 +320,14 @@ def test_the_command_tells_ids_from_folders(finished_run: Path):
     assert checked.exit_code == 0
     assert ", 0 left" in checked.stdout
     assert isinstance(call(ORIGINAL, "no-such-folder").exception, ConfigError)
+
+
+def test_a_folder_that_is_no_run_says_that_nothing_is_remembered(
+    finished_run: Path, tmp_path: Path
+):
+    (tmp_path / "other").mkdir()
+    told = [
+        CliRunner().invoke(app, ["withdraw", ORIGINAL, str(folder)]).stdout
+        for folder in (tmp_path / "other", finished_run)
+    ]
+    assert ["no run in these folders" in text for text in told] == [True, False]

@@ -31,6 +31,8 @@ class Withdrawal:
     """Posts that show the same pictures."""
     unknown: list[str] = field(default_factory=list)
     """Ids that were given and that no table and no tombstone has; later runs refuse them, too."""
+    num_runs: int = 0
+    """Runs in the folders; they remember the posts, and other folders do not."""
     num_rows: int = 0
     num_files: int = 0
     originals: list[str] = field(default_factory=list)
@@ -70,7 +72,7 @@ def withdraw(
     prints += [scene for one in stones.values() for scene in one.prints()]
     digests = {digest for subject in subjects.values() for digest in subject.sha256s}
     copies = find_copies(prints, digests, subjects.keys(), runs)
-    done = Withdrawal(copies=sorted(copies))
+    done = Withdrawal(copies=sorted(copies), num_runs=len(runs))
     known |= {name for name in given if any(one.knows_id(name) for one in stones.values())}
     done.unknown = [name for name, names in meant.items() if known.isdisjoint(names)]
     if copies_too and copies:
