@@ -1,6 +1,7 @@
 """The engine of `h2a curate`, as the command line takes it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,3 +51,18 @@ def test_a_mistyped_source_does_not_refuse_the_right_one(films: Path, tmp_path: 
     assert made.read().num_rows == 6
     with pytest.raises(ManifestError, match="made with another configuration"):
         curate(recipe(tmp_path / "gone"), tmp_path / "out", quiet, "filter_metadata")
+
+
+@pytest.mark.parametrize("engine", ["inline", "local"])
+def test_a_disk_that_is_unplugged_costs_no_row(films: Path, tmp_path: Path, engine: str) -> None:
+    disk, unplugged = tmp_path / "disk", tmp_path / "unplugged"
+    shutil.copytree(films, disk)
+    config = recipe(disk, runtime={"engine": engine, "rows_per_part": 2})
+    curate(config, tmp_path / "out", quiet, "fetch_videos")
+    for stage in ("analyze_videos", "export_clips"):
+        disk.rename(unplugged)
+        with pytest.raises(SourceError, match="not there any more"):
+            curate(config, tmp_path / "out", quiet, stage)
+        unplugged.rename(disk)
+        made = curate(config, tmp_path / "out", quiet, stage)
+        assert made.read("rejected").num_rows == 0

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hashtag2action.config import Config
-from hashtag2action.errors import FetchError, VideoError
+from hashtag2action.errors import FetchError, SourceError, VideoError
 from hashtag2action.records import REJECT_REASON, check
 
 Transform = Callable[[pa.Table], pa.Table]
@@ -63,11 +63,25 @@ def per_row(function: Callable[[Row], Result], row: Row) -> tuple[Result | None,
     Returns:
         The function's result and None, or None and the reject reason: `unreadable:<why>` or
         `too_large` for what a file holds, `fetch:<why>` for what kept it from coming.
+
+    Raises:
+        SourceError: The video's whole folder is gone since it was fetched.
     """
     try:
         return function(row), None
     except (VideoError, FetchError) as error:
+        if "video_path" in row:
+            _require_folder(Path(row["video_path"]).parent)
         return None, error.reject_reason
+
+
+def _require_folder(folder: Path) -> None:
+    """Stop where a disk was unplugged: no row is to blame, and all the others would leave, too."""
+    if not folder.is_dir() or next(folder.iterdir(), None) is None:
+        raise SourceError(
+            f"{folder}: the videos that were fetched are not there any more. Bring the folder "
+            "back, or withdraw its posts (h2a withdraw), and run the same command again"
+        )
 
 
 def split(stage: Stage, given: pa.Table, made: pa.Table) -> tuple[pa.Table, pa.Table]:
