@@ -3,8 +3,9 @@
     python -m benchmarks.quantize_yolox --out yolox_nano.tflite [--shared ../shared]
 
 The network is written anew as TensorFlow Lite, which XNNPACK runs: bytes in, whole numbers behind
-the first layers, and of eighty classes the persons and animals out. How far the values between
-layers reach is measured by `benchmarks.value_ranges`.
+the first layers, and of eighty classes the persons and animals out, with the features that classes
+and boxes are read from. How far the values between layers reach is measured by
+`benchmarks.value_ranges`.
 """
 
 import argparse
@@ -25,6 +26,9 @@ from hashtag2action.vision.yolox import ANIMALS, PERSON
 KEPT_CLASSES = (PERSON, *ANIMALS)
 # Of TensorFlow Lite's `space_to_depth`: rows before columns; YOLOX's own: columns before rows, BGR.
 _FOCUS_ORDER = [block * 3 + (2 - color) for block in (0, 2, 1, 3) for color in range(3)]
+
+# Where the features of classes and of boxes go, behind the three answers of a grid.
+_FEATURES = {2: 3, 0: 4}
 
 
 def main() -> None:
@@ -126,6 +130,8 @@ class Converter:
             if f"head.{head}_preds" in node.input[1]:
                 level = node.input[1].split(".")[2]
                 self._outputs[f"{level}{place}"] = self._at[node.output[0]]
+                if place in _FEATURES:
+                    self._outputs[f"{level}{_FEATURES[place]}"] = start
 
     def _constants(
         self, start: int, kernel: np.ndarray, bias: np.ndarray, axis: int

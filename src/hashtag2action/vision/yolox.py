@@ -39,13 +39,15 @@ class Things:
     """What a network saw in one frame: boxes (n, 4) in pixels of the frame and scores in [0, 1].
 
     `persons` is best first; `animals` are the scores, (n,), of animals in the same boxes.
-    `animal` is the surest animal anywhere.
+    `animal` is the surest animal anywhere. `features`, float32 (n, d), is what the network's last
+    layers hold where it saw each box; d is 0 for a network that does not say.
     """
 
     boxes: np.ndarray
     persons: np.ndarray
     animals: np.ndarray
     animal: float
+    features: np.ndarray
 
 
 class YoloxNet:
@@ -190,13 +192,15 @@ def _things(raw: np.ndarray, cells: np.ndarray, scale: np.ndarray, size: tuple[i
     for animal in ANIMALS[1:]:
         np.maximum(animals, raw[:, 5 + animal], out=animals)
     animals *= raw[:, 4]
-    return things_of(raw[:, :4], persons, animals, cells, scale, size)
+    features = np.zeros((len(raw), 0), np.float32)
+    return things_of(raw[:, :4], persons, animals, features, cells, scale, size)
 
 
 def things_of(
     raw: np.ndarray,
     persons: np.ndarray,
     animals: np.ndarray,
+    features: np.ndarray,
     cells: np.ndarray,
     scale: np.ndarray,
     size: tuple[int, int],
@@ -207,6 +211,7 @@ def things_of(
         raw: float32 (N, 4), center in cells from the cell's corner, log of the size in cells.
         persons: float32 (N,), how sure it is of a person, in [0, 1].
         animals: float32 (N,), how sure of the likeliest animal.
+        features: float32 (N, d), what its last layers hold.
         cells: What `cells_of` says of the grids.
         scale: Pixels of the network's picture per frame pixel, on x and y.
         size: Height and width of the frame.
@@ -216,7 +221,7 @@ def things_of(
     if not len(keep):
         # Not worth a quarter of a millisecond: all that follows is about boxes.
         none = np.zeros(0, np.float32)
-        return Things(np.zeros((0, 4), np.float32), none, none, animal)
+        return Things(np.zeros((0, 4), np.float32), none, none, animal, features[keep])
     raw, cells, scores = raw[keep], cells[keep], persons[keep]
     centers = (raw[:, :2] + cells[:, :2]) * cells[:, 2:]
     half = np.exp(raw[:, 2:]) * cells[:, 2:] / 2
@@ -230,6 +235,7 @@ def things_of(
         np.clip(scores[best], 0, 1).astype(np.float32),
         np.clip(np.array(beside), 0, 1).astype(np.float32),
         animal,
+        features[keep][best],
     )
 
 

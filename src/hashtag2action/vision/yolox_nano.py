@@ -1,8 +1,9 @@
 """YOLOX-nano once more, for the one question that is asked of every video: persons, or animals?
 
 The file is YOLOX-nano's ONNX export in whole numbers of eight bits, of whose eighty classes only
-persons and animals are left (`benchmarks/quantize_yolox.py`). XNNPACK runs it at any size and takes
-bytes as they come. It takes half of the time of the floats; its log odds are off by a third.
+persons and animals are left (`benchmarks/quantize_yolox.py`), with the features that they and the
+boxes are read from, 64 numbers each. XNNPACK runs it at any size and takes bytes as they come. It
+takes half of the time of the floats; its log odds are off by a third.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,10 @@ from hashtag2action.vision.yolox import (
     whole_cells,
 )
 
+NUM_FEATURES = 128
+"""Numbers at each cell that classes and boxes are read from. Source: YOLOX-nano, 64 each."""
+_PER_GRID = 5
+"""Outputs of a grid: boxes, objectness, classes, and the features of classes and of boxes."""
 _LEAST_ODDS = np.log(MIN_SCORE / (1 - MIN_SCORE))
 MOST_LINEAR = 0.7
 """Scale down to which pictures are scaled between neighbors. Chosen: every pixel still counts."""
@@ -74,17 +79,17 @@ class NanoNet:
         # Its bytes are signed: what was 0 is -128.
         picture = np.full((1, *shape, 3), GRAY ^ 128, np.uint8)
         np.bitwise_xor(frame, 128, out=picture[0, : inner[1], : inner[0]])
-        places, boxes, sure, classes = self._run(picture.view(np.int8), long_side_px)
+        places, boxes, sure, classes, features = self._run(picture.view(np.int8), long_side_px)
         persons, animals = sure * classes[:, 0], sure * classes[:, 1:].max(axis=1, initial=0)
         scale = np.array([inner[0] / width, inner[1] / height], np.float32)
         cells = cells_of(*shape, STRIDES[0])[places]
-        return things_of(boxes, persons, animals, cells, scale, (height, width))
+        return things_of(boxes, persons, animals, features, cells, scale, (height, width))
 
     def _run(self, picture: np.ndarray, long_side_px: int) -> tuple[np.ndarray, ...]:
         """Return the cells (N,) that may show something, and what is said of them.
 
-        That is boxes (N, 4) as the network has them, and the chances of there being something (N,)
-        and of its being of each class (N, 12).
+        That is boxes (N, 4) as the network has them, the chances of there being something (N,)
+        and of its being of each class (N, 12), and features (N, 128).
         """
         shape = picture.shape[1:3]
         if self._shapes.get(long_side_px) != shape:
@@ -97,31 +102,33 @@ class NanoNet:
         net = self._nets[long_side_px]
         net.set_tensor(self._input, picture)
         net.invoke()
-        said: list[_Cells] = []
+        said: list[tuple[np.ndarray, ...]] = []
         first = 0
-        # Boxes, objectness and classes of the finest grid, then of the next.
-        for grid in range(0, len(self._outputs), 3):
-            whole = [net.get_tensor(index)[0] for index, _ in self._outputs[grid : grid + 3]]
-            steps = [step for _, step in self._outputs[grid : grid + 3]]
-            said.append(_likely(whole, steps, first))
+        # The finest grid first.
+        for grid in range(0, len(self._outputs), _PER_GRID):
+            outputs = self._outputs[grid : grid + _PER_GRID]
+            whole = [net.get_tensor(index)[0] for index, _ in outputs]
+            said.append(_likely(whole, [step for _, step in outputs], first))
             first += whole[1].size
-        places, boxes, odds, classes = (np.concatenate(some) for some in zip(*said, strict=True))
-        return places, boxes, _chance(odds[:, 0]), _chance(classes)
+        places, boxes, odds, classes, of_classes, of_boxes = (
+            np.concatenate(some) for some in zip(*said, strict=True)
+        )
+        features = np.concatenate([of_classes, of_boxes], axis=1)
+        return places, boxes, _chance(odds[:, 0]), _chance(classes), features
 
 
-_Cells = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-
-
-def _likely(whole: list[np.ndarray], steps: list[tuple[float, int]], first: int) -> _Cells:
+def _likely(
+    whole: list[np.ndarray], steps: list[tuple[float, int]], first: int
+) -> tuple[np.ndarray, ...]:
     """Return which cells of a grid may show something, counted from `first`, and their numbers."""
     step, zero = steps[1]
     # Next to none may, so next to nothing is turned into numbers.
     places = np.flatnonzero(whole[1].ravel() >= zero + _LEAST_ODDS / step)
-    boxes, odds, classes = (
+    numbers = (
         (one.reshape(-1, one.shape[-1])[places].astype(np.float32) - zero) * step
         for one, (step, zero) in zip(whole, steps, strict=True)
     )
-    return places + first, boxes, odds, classes
+    return places + first, *numbers
 
 
 def _chance(odds: np.ndarray) -> np.ndarray:
