@@ -1,16 +1,17 @@
 """Footage for choosing what the person detector does: none of it is in what it is tested with.
 
-Real clips of `data/ucf101_3` (one of each group) and `data/samples`, and a rendered world of a seed
+Real clips of `data/ucf101_3` (one of each group) and `data/samples`, and rendered worlds of seeds
 that no benchmark uses. `data/shorts` is kept out, for it is the test. To fit weights, the clips are
 also made hard: dark, small on other pictures, half covered; and pictures without persons are made
-of photographs and of animals and things cut out, from packages of Debian:
+of photographs and of animals and things cut out, from packages of Debian. These come a second time
+as coarse as UCF101's pictures, lest coarseness tell persons from things:
 
     apt-get download gnome-backgrounds mate-backgrounds tuxpaint-stamps-default
     for package in *.deb; do dpkg-deb -x $package pictures; done
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -21,11 +22,15 @@ from hashtag2action.sources.studio.film import post_frames
 from hashtag2action.sources.studio.platform import Studio, plan_studio
 from hashtag2action.video.decode import decode_at
 
-WORLD_SEED = 301
-WORLD = Studio(
-    num_posts=50, seed=WORLD_SEED, width_px=216, height_px=384, is_hard=True, bad_fraction=0,
-    long_fraction=0,
-)  # fmt: skip
+WORLD_SEEDS = (301, *range(401, 409))
+
+
+def world(seed: int) -> Studio:
+    """Return a hard rendered world."""
+    return Studio(
+        num_posts=50, seed=seed, width_px=216, height_px=384, is_hard=True, bad_fraction=0,
+        long_fraction=0,
+    )  # fmt: skip
 
 
 def real_clips(shared: Path) -> Iterator[tuple[str, Path]]:
@@ -47,17 +52,23 @@ def calibration_pictures(shared: Path) -> list[np.ndarray]:
             pictures.append(decode_at(path, [0.5])[0])
         except VideoError as error:
             print(f"{path}: {error}")
-    size = WORLD.width_px, WORLD.height_px
-    return pictures + [next(post_frames(plan, size)) for plan in plan_studio(WORLD)]
+    studio = world(WORLD_SEEDS[0])
+    size = studio.width_px, studio.height_px
+    return pictures + [next(post_frames(plan, size)) for plan in plan_studio(studio)]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A few pictures of one scene, RGB, uint8 (H, W, 3), and whether they show a person."""
+    """A few pictures of one scene, RGB, uint8 (H, W, 3), and whether they show a person.
+
+    Scenes of one `group` show the same people or the same thing; `weight` is what one counts.
+    """
 
     kind: str
+    group: str
     has_person: bool
     pictures: list[np.ndarray]
+    weight: float = 1.0
 
 
 _SIZE = (234, 416)
@@ -82,31 +93,41 @@ def composed_scenes(shared: Path, pictures: Path) -> Iterator[Scene]:
     def wall() -> np.ndarray:
         return walls[rng.integers(len(walls))]
 
-    for _, path in real_clips(shared):
+    for name, path in real_clips(shared):
         try:
             clip = list(decode_at(path, 0.1 + 0.5 * np.arange(_NUM_PICTURES)))
         except VideoError:
             continue
         clip = [_fit(one) if max(one.shape) > max(_SIZE) else one for one in clip]
-        yield Scene("plain", True, clip)
-        yield Scene("dark", True, _darkened(rng, clip))
+        yield Scene("plain", name, True, clip)
+        yield Scene("dark", name, True, _darkened(rng, clip))
         small = _pasted(rng, clip, wall())
-        yield Scene("small", True, small)
-        yield Scene("small and dark", True, _darkened(rng, small))
-        yield Scene("covered", True, _covered(rng, clip, wall()))
-    for kind, stamp in _stamps(pictures):
+        yield Scene("small", name, True, small)
+        yield Scene("small and dark", name, True, _darkened(rng, small))
+        yield Scene("covered", name, True, _covered(rng, clip, wall()))
+    coarse = np.random.default_rng(11)
+    for scene in _things(rng, pictures, wall):
+        yield replace(scene, weight=0.5)
+        pixels = _coarse(coarse, scene.pictures)
+        yield replace(scene, kind=f"{scene.kind}, coarse", pictures=pixels, weight=0.5)
+
+
+def _things(
+    rng: np.random.Generator, pictures: Path, wall: Callable[[], np.ndarray]
+) -> Iterator[Scene]:
+    for number, (kind, stamp) in enumerate(_stamps(pictures)):
         # A tenth of the things, and every mammal: mammals are what is taken for persons.
         if kind not in _MAMMALS and rng.uniform() > 0.1:
             continue
         scene = _stamped(rng, stamp, wall())
-        yield Scene(kind, False, scene)
+        yield Scene(kind, f"thing {number}", False, scene)
         if kind in _MAMMALS:
-            yield Scene(f"{kind}, dark", False, _darkened(rng, scene))
-    for one in _photographs(pictures):
+            yield Scene(f"{kind}, dark", f"thing {number}", False, _darkened(rng, scene))
+    for number, one in enumerate(_photographs(pictures)):
         for _ in range(3):
             part = _part_of(rng, one)
-            yield Scene("picture", False, part)
-            yield Scene("picture, dark", False, _darkened(rng, part))
+            yield Scene("picture", f"picture {number}", False, part)
+            yield Scene("picture, dark", f"picture {number}", False, _darkened(rng, part))
 
 
 def _photographs(pictures: Path) -> Iterator[np.ndarray]:
@@ -149,6 +170,21 @@ def _darkened(rng: np.random.Generator, clip: Sequence[np.ndarray]) -> list[np.n
     noise = rng.uniform(1, 4)
     table = ((np.arange(256) / 255) ** curve * gain * 255 + lift).astype(np.float32)
     return _each(clip, lambda one: table[one] + rng.normal(0, noise, one.shape))
+
+
+def _coarse(rng: np.random.Generator, clip: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Take away what UCF101's 128 rows, and an encoder, take away."""
+    height, width = clip[0].shape[:2]
+    scale = 128 / (height if rng.uniform() < 0.5 else width) * rng.uniform(0.8, 1.6)
+    quality = int(rng.integers(25, 75))
+    made = []
+    for one in clip:
+        small = cv2.resize(one, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        _, written = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        read = cv2.imdecode(written, cv2.IMREAD_COLOR)
+        assert read is not None
+        made.append(np.asarray(cv2.resize(read, (width, height))))
+    return made
 
 
 def _pasted(

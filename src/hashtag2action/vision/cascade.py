@@ -4,7 +4,9 @@ The glance is YOLOX-nano. It seldom errs when it is sure and sees no animal, and
 are small, dark or half hidden. The closer look asks YOLOX-nano again at a larger scale, and
 MediaPipe's body net about the places where YOLOX saw as little as a hint: the body net sees more,
 and takes animals and things for persons, so what it alone sees is nobody. Their answers, and what
-YOLOX-nano says of animals, are weighed as independent evidence is: the log odds are added.
+YOLOX-nano says of animals, are weighed as independent evidence is: the log odds are added. Where it
+sees as little as a hint of an animal, so is a linear form of its own features at its best hint of a
+person: they tell more of what stands there than the scores it makes of them.
 
 The weights were fitted by `python -m benchmarks.fit_persons` and rounded. Faces and hands are
 looked for only where nobody was found: they are evidence of their own.
@@ -23,9 +25,9 @@ from hashtag2action.vision.blazepose import (
 from hashtag2action.vision.boxes import shared_parts
 from hashtag2action.vision.hands import HandFinder
 from hashtag2action.vision.persons import NOBODY, Persons
-from hashtag2action.vision.weights import FACE_DETECTION
-from hashtag2action.vision.yolox import Things
-from hashtag2action.vision.yolox_nano import NanoNet
+from hashtag2action.vision.weights import FACE_DETECTION, PERSON_FEATURES, shipped
+from hashtag2action.vision.yolox import MIN_SCORE, Things
+from hashtag2action.vision.yolox_nano import NUM_FEATURES, NanoNet
 
 GLANCE_PX = 384
 """Longer side at a glance. Chosen: it fits the footage of `benchmarks.fit_persons` no worse than
@@ -34,9 +36,10 @@ CLOSE_PX = 512
 """Longer side on a closer look. Chosen: it fits that footage no worse than 576 and 640."""
 SURE = 0.3
 """YOLOX-nano's score from which a glance is enough. Source: the project's ONNX demo."""
-SUSPECT = 0.1
-"""Score of an animal from which one is suspected, and a glance is not enough. Chosen: dogs have
-more, and crawling babies; others next to never."""
+SUSPECT = MIN_SCORE
+"""Score of an animal from which one is suspected, and a glance is not enough. Chosen: of 0.02 to
+0.1 the one with the fewest scenes wrong in parts of the footage of `benchmarks.fit_persons` that
+were left out. For it a quarter of the sure glances at real persons there are in doubt."""
 EVEN = 0.5
 """Score from which it is called a person."""
 SAME = 0.5
@@ -61,9 +64,9 @@ class Weights:
 
 
 PLAIN = Weights(glance=0.4, close=0.6, body=0.7, animal=0.0, bias=3.95)
-"""Where no animal is suspected."""
-WITH_ANIMAL = Weights(glance=0.5, close=0.35, body=0.1, animal=-0.7, bias=2.0)
-"""Where one is: then hints and bodies say little, for animals have both."""
+"""Where no animal is suspected, as fitted without features, when one needed a score of 0.1."""
+WITH_ANIMAL = Weights(glance=0.38, close=0.07, body=0.41, animal=-0.26, bias=1.7)
+"""Where one is, beside the features."""
 CAUTION = 0.7
 """Taken off the log odds. Chosen: a mistake weighs twice a miss, for others show the same action,
 and a clip without a person teaches none."""
@@ -80,6 +83,7 @@ class CascadeDetector:
         )
         self._faces = Finder(FACE_DETECTION, FACE_LAYOUT, num_threads)
         self._hands = HandFinder(num_threads)
+        self._feature_weights = np.load(shipped(PERSON_FEATURES))
 
     def detect(
         self,
@@ -99,9 +103,11 @@ class CascadeDetector:
         for place, things in zip(doubtful, closer, strict=True):
             glance, frame = found[place].notes, frames[place]
             # A body can only add, and only to a hint.
-            persons = weighed(glance, things, NOBODY)
+            of_features = float(hint_features(glance, things) @ self._feature_weights)
+            persons = weighed(glance, things, NOBODY, of_features)
             if not persons.count(EVEN) and len(persons.scores):
-                persons = weighed(glance, things, self._bodies.detect([frame])[0])
+                bodies = self._bodies.detect([frame])[0]
+                persons = weighed(glance, things, bodies, of_features)
             if parts and not persons.count(EVEN):
                 persons = self._parts(frame, persons)
             found[place] = persons
@@ -133,13 +139,23 @@ def _alone(scores: np.ndarray) -> np.ndarray:
     return GLANCE_WEIGHT * _odds(scores, LEAST_ODDS[0]) + GLANCE_BIAS
 
 
-def weighed(glance: Things, closer: Things, bodies: Persons) -> Persons:
-    """Join three views of one frame; the surest box gets the weight of all evidence."""
+def weighed(glance: Things, closer: Things, bodies: Persons, of_features: float) -> Persons:
+    """Join three views of one frame; the surest box gets the weight of all evidence.
+
+    Args:
+        glance: What YOLOX-nano saw at a glance.
+        closer: What it saw on a closer look.
+        bodies: What the body net saw.
+        of_features: What the hint's features say for a person, in log odds; heard where an animal
+            is suspected.
+    """
     (far_boxes, far), (near_boxes, near) = _no_animals(glance), _no_animals(closer)
     boxes, alone = np.concatenate([near_boxes, far_boxes]), np.concatenate([near, far])
     said = evidence(glance, closer, bodies)
-    weights = WITH_ANIMAL if max(glance.animal, closer.animal) >= SUSPECT else PLAIN
-    odds = said @ astuple(weights)[:-1] + weights.bias - CAUTION
+    is_plain = not suspects_animal(glance, closer)
+    weights = PLAIN if is_plain else WITH_ANIMAL
+    odds = said @ astuple(weights)[:-1] + weights.bias + (0.0 if is_plain else of_features)
+    odds -= CAUTION
     whole = float(_chance(np.array(odds)))
     order = np.argsort(-alone, kind="stable")
     boxes, alone = boxes[order], alone[order]
@@ -152,6 +168,11 @@ def weighed(glance: Things, closer: Things, bodies: Persons) -> Persons:
     scores = np.minimum(_chance(_alone(alone)), whole)
     scores[:1] = whole
     return Persons(boxes, scores.astype(np.float32))
+
+
+def suspects_animal(glance: Things, closer: Things) -> bool:
+    """Whether either look hints at an animal anywhere."""
+    return max(glance.animal, closer.animal) >= SUSPECT
 
 
 def evidence(glance: Things, closer: Things, bodies: Persons) -> np.ndarray:
@@ -167,6 +188,19 @@ def evidence(glance: Things, closer: Things, bodies: Persons) -> np.ndarray:
             _odds(max(glance.animal, closer.animal), SUSPECT),
         ]
     )
+
+
+def hint_features(glance: Things, closer: Things) -> np.ndarray:
+    """Return YOLOX-nano's features at its best hint, float32 (128,), the mean of those that hint.
+
+    Zeros where neither does: then there is nobody, whatever is said.
+    """
+    hints = [
+        things.features[np.argmax(things.persons > things.animals)]
+        for things in (glance, closer)
+        if np.any(things.persons > things.animals)
+    ]
+    return np.mean(hints, axis=0) if hints else np.zeros(NUM_FEATURES, np.float32)
 
 
 def _no_animals(things: Things) -> tuple[np.ndarray, np.ndarray]:

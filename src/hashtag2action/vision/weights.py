@@ -117,6 +117,14 @@ YOLOX_NANO_LITE = ShippedFile(
 XNNPACK, with the features of its head. Source: `YOLOX_NANO`, written anew by
 `benchmarks/quantize_yolox.py`."""
 
+PERSON_FEATURES = ShippedFile(
+    "person_features.npy",
+    "efb51f26593287b4ca2a3ed5bff454cabbd3c18e1661261c4761954da3ceace0",
+    "MIT",
+)
+"""What the features of `YOLOX_NANO_LITE` at a hint weigh where an animal is suspected: float32
+(128,), classes' before boxes'. Source: fitted by `benchmarks/fit_persons.py`."""
+
 
 def shipped(file: ShippedFile) -> Path:
     """Return the path of a checked file of the package.
