@@ -1,8 +1,9 @@
 """Speed and memory of the analysis: CPU time as a share of a plain decode, alone and in pairs.
 
 Every measurement is a process of its own, and what is compared is run in turns, so that whatever
-else the machine does falls on both. Ratios are of neighbors; the table shows the median of the
-rounds and, in brackets, the smallest and the largest.
+else the machine does falls on both. What takes a second stays in its process and takes many turns:
+on a host with other guests single ones differ by a third. Ratios are of neighbors; the table shows
+the median of the rounds and, in brackets, the smallest and the largest.
 """
 
 import json
@@ -10,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -19,7 +21,7 @@ from benchmarks import speed_footage
 from benchmarks.figures import Figure, real_data
 from hashtag2action.curate.score import score_cuts, score_persons
 
-_ROUNDS = 4
+_ROUNDS = 15
 _PIPELINE_ROUNDS = 1
 _WORKER_ROUNDS = 2
 _DECODES = 16  # files in a row for one process that only decodes
@@ -56,24 +58,51 @@ class Run:
     rows: list[dict[str, Any]]
 
 
+def _begin(mode: str, files: Sequence[Path], *flags: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "benchmarks.speed_runs", *flags, mode, *map(str, files)]
+    # One thread in every library, as the engine's workers have it.
+    env = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def _told(process: subprocess.Popen[str], said: str, errors: str) -> Run:
+    if not said or process.returncode:
+        raise SystemExit(f"{process.args}: exit {process.wait()}\n{errors}")
+    return Run(**json.loads(said.splitlines()[-1]))
+
+
 def _run(mode: str, files: Sequence[Path]) -> Run:
     return _run_at_once(mode, files, 1)[0]
 
 
 def _run_at_once(mode: str, files: Sequence[Path], count: int) -> list[Run]:
-    command = [sys.executable, "-m", "benchmarks.speed_runs", mode, *map(str, files)]
-    # One thread in every library, as the engine's workers have it.
-    env = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    pipe = subprocess.PIPE
-    begun = [
-        subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True)
-        for _ in range(count)
-    ]
+    begun = [_begin(mode, files) for _ in range(count)]
     told = [process.communicate() for process in begun]
-    for process, (_, errors) in zip(begun, told, strict=True):
-        if process.returncode:
-            raise SystemExit(f"{' '.join(command)}: exit {process.returncode}\n{errors}")
-    return [Run(**json.loads(said.splitlines()[-1])) for said, _ in told]
+    return [_told(process, *texts) for process, texts in zip(begun, told, strict=True)]
+
+
+def _ask(process: subprocess.Popen[str]) -> Run:
+    """Have a process that stays do its work once more."""
+    stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
+    assert stdin is not None, "a pipe"
+    assert stdout is not None, "a pipe"
+    assert stderr is not None, "a pipe"
+    print(file=stdin, flush=True)
+    said = stdout.readline()
+    return _told(process, said, "" if said else stderr.read())
+
+
+def _turn_about(modes: Sequence[str], files: Sequence[Path]) -> dict[str, list[Run]]:
+    """Give each mode a process that stays, and each a turn in every round, the first in turn."""
+    runs: dict[str, list[Run]] = {mode: [] for mode in modes}
+    with ExitStack() as stack:
+        staying = {mode: stack.enter_context(_begin(mode, files, "--turns")) for mode in modes}
+        for number in range(_ROUNDS):
+            first = number % len(modes)
+            for mode in (*modes[first:], *modes[:first]):
+                runs[mode].append(_ask(staying[mode]))
+    return runs
 
 
 def _in_turns(modes: Sequence[str], files: Sequence[Path], rounds: int) -> dict[str, list[Run]]:
@@ -85,9 +114,8 @@ def _in_turns(modes: Sequence[str], files: Sequence[Path], rounds: int) -> dict[
 
 
 def _against_a_decode(shared: Path, out: Path, name: str) -> list[Figure]:
-    runs = _in_turns(
-        ("decode", "analysis", "persons"), [speed_footage.joined(shared, out, name)], _ROUNDS
-    )
+    files = [speed_footage.joined(shared, out, name)]
+    runs = _turn_about(("decode", "analysis", "persons"), files)
     figures = []
     for mode, title, bar in (
         ("analysis", "without persons", _MAX_ALONE),

@@ -1,9 +1,11 @@
 """What is timed, one process each: `python -m benchmarks.speed_runs MODE FILE...` prints JSON.
 
 CPU time is that of the work alone: packages are imported and detectors opened before the clock
-starts, and every library is held to one thread.
+starts, and every library is held to one thread. With `--turns` the process stays, and does the work
+again for every line it is given, so that several can take turns.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -28,31 +30,37 @@ from hashtag2action.video.copy import copy_clip
 from hashtag2action.vision.persons import Persons
 
 Row = dict[str, Any]
+Work = Callable[[], list[Row]]
 
 
 def main() -> int:
     """Run one mode and print what it took."""
-    mode, *files = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", action="store_true", help="once for each line of standard input")
+    parser.add_argument("mode", choices=MODES)
+    parser.add_argument("files", nargs="+", type=Path)
+    given = parser.parse_args()
     cv2.setNumThreads(1)
     with threadpool_limits(1):
-        paths = [Path(file) for file in files]
-        work = MODES[mode](paths)
-        if mode in WARMED:
+        work = MODES[given.mode](given.files)
+        if given.mode in WARMED:
             work()
-        cpu_s, wall_s = time.process_time(), time.monotonic()
-        rows = work()
-        cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - wall_s
-    print(json.dumps({"cpu_s": cpu_s, "wall_s": wall_s, "peak_mib": _peak_mib(), "rows": rows}))
+        for _ in sys.stdin if given.turns else [""]:
+            print(json.dumps(_timed(work)), flush=True)
     return 0
+
+
+def _timed(work: Work) -> dict[str, Any]:
+    cpu_s, wall_s = time.process_time(), time.monotonic()
+    rows = work()
+    cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - wall_s
+    return {"cpu_s": cpu_s, "wall_s": wall_s, "peak_mib": _peak_mib(), "rows": rows}
 
 
 def _peak_mib() -> float:
     # Not ru_maxrss: that begins at what the starting process had.
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
-
-
-Work = Callable[[], list[Row]]
 
 
 def plain_decode(files: list[Path]) -> Work:
