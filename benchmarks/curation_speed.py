@@ -30,7 +30,7 @@ _MIN_TWO_WORKERS, _MAX_PEAK_MIB = 1.85, 400.0
 
 
 def speed_figures(shared: Path, out: Path) -> list[Figure]:
-    """Measure everything; about eight minutes on two cores.
+    """Measure everything; about ten minutes on two cores.
 
     Args:
         shared: Folder with `data/shorts`.
