@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.scheduling import scheduling_kept
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
@@ -54,9 +55,11 @@ def _same_random_state() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _same_scheduling() -> Iterator[None]:
     """Fail a test that leaves this process in real time, which may stop all others for good."""
-    policy = os.sched_getscheduler(0)
-    yield
-    assert os.sched_getscheduler(0) == policy, "see benchmarks/scheduling.py"
+    with scheduling_kept():
+        policy = os.sched_getscheduler(0)
+        yield
+        left = os.sched_getscheduler(0)
+    assert left == policy, "see benchmarks/scheduling.py"
 
 
 @pytest.fixture(autouse=True)
