@@ -248,12 +248,20 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
-def sweep(folder: Path) -> None:
+WRITTEN_BESIDE = ".*.[0-9]*"
+"""What `files.written_whole` calls a file while it is written."""
+
+
+def sweep(folder: Path, hidden: str = ".*") -> None:
     """Remove what killed writers left beside their files: hidden ones, and `NAME.part.SUFFIX`.
 
     Nobody else may be writing here.
+
+    Args:
+        folder: Where to look, folders inside it too.
+        hidden: Which hidden ones; `WRITTEN_BESIDE` where people may keep theirs.
     """
-    for pattern in (".*", "*.part.*"):
+    for pattern in (hidden, "*.part.*"):
         for path in filter(Path.is_file, folder.rglob(pattern)):
             path.unlink()
 

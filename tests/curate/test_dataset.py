@@ -121,10 +121,12 @@ def test_what_a_killed_writer_left_beside_its_files_goes(finished_run: Path):
         finished_run / "dataset" / name
         for name in (".clips.parquet.42", "shards/.clips-00000.tar.42", "lists/.train.csv.42")
     ]
-    for path in left:
+    own = finished_run / "dataset" / ".gitattributes"
+    for path in (*left, own):
         path.write_bytes(b"rows")
     write_dataset(dataset_settings(finished_run), finished_run)
     assert not [path for path in left if path.exists()]
+    assert own.exists(), "a repository's own files stay"
 
 
 def test_forms_that_cannot_hold_spans_are_refused(finished_run: Path):

@@ -28,6 +28,7 @@ from hashtag2action.curate.export_clips import safe_name
 from hashtag2action.curate.shards import Sample, write_shards
 from hashtag2action.errors import ConfigError
 from hashtag2action.manifest import (
+    WRITTEN_BESIDE,
     Manifest,
     find_stage,
     sweep,
@@ -115,7 +116,7 @@ def write_dataset(config: Dataset, run: Path) -> Path:
     for name, container in (("shards", "shards"), ("clips", "huggingface"), ("lists", "lists")):
         if container not in config.containers and (folder / name).exists():
             shutil.rmtree(folder / name)
-    sweep(folder)
+    sweep(folder, WRITTEN_BESIDE)
     return folder
 
 
