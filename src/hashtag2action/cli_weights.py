@@ -98,7 +98,7 @@ def convert(
         "results": results,
         "int8": int8,
     }
-    done = run(file, checked(Conversion, values, "h2a weights convert"), out)
+    done = run(file, checked(Conversion, values, "weights convert", are_options=True), out)
     rows = [
         ["from", done.source],
         ["network", f"{done.variant}, {done.kind}"],
@@ -153,7 +153,7 @@ def reconstruct(
 
     ratios = {"mask_ratio": mask_ratio, "decoder_mask_ratio": decoder_mask_ratio}
     path = out or Path(f"{video.stem}-reconstructed.png")
-    masking = checked(Masking, ratios, "h2a reconstruct")
+    masking = checked(Masking, ratios, "reconstruct", are_options=True)
     error = reconstruct_video(video, weights, path, masking, columns)
     text = f"{path}: original, seen, reconstructed; mean error of hidden pixels {error:.4f} of 1"
     say({"picture": str(path), "error": error}, text, as_json)

@@ -91,13 +91,16 @@ def read_recipe(recipe: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     return values
 
 
-def checked(kind: type[AnyConfig], values: dict[str, Any], origin: str) -> AnyConfig:
+def checked(
+    kind: type[AnyConfig], values: dict[str, Any], origin: str, are_options: bool = False
+) -> AnyConfig:
     """Make settings of values.
 
     Args:
         kind: The settings.
         values: Their fields.
         origin: Where the values are from, for the message.
+        are_options: The fields were given as options of a command, and are named so.
 
     Raises:
         ConfigError: A field is unknown or has a wrong value; the message names it.
@@ -105,7 +108,7 @@ def checked(kind: type[AnyConfig], values: dict[str, Any], origin: str) -> AnyCo
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_explain(error, origin, values)) from error
+        raise ConfigError(_explain(error, origin, values, are_options)) from error
 
 
 def read_yaml(recipe: Path) -> dict[str, Any]:
@@ -206,10 +209,12 @@ def _apply(values: dict[str, Any], override: str) -> None:
     here[name] = value
 
 
-def _explain(error: ValidationError, recipe: str, values: dict[str, Any]) -> str:
+def _explain(error: ValidationError, recipe: str, values: dict[str, Any], are_options: bool) -> str:
     lines = []
     for fault in error.errors():
         field = ".".join(_steps(fault["loc"], values)) or "(whole recipe)"
+        if are_options:
+            field = f"--{field.replace('_', '-')}"
         if fault["type"] == "extra_forbidden":
             lines.append(f"{recipe}: {field}: no such field")
         elif fault["type"] == "missing":

@@ -138,7 +138,9 @@ def test_a_decoder_ratio_that_is_no_quarter_is_refused(ratio):
 
 
 def test_an_odd_grid_takes_no_running_cell():
-    with pytest.raises(ConfigError, match="even grid, not 7x8"):
+    with pytest.raises(
+        ConfigError, match=r"even grid, not 7x8 tokens; .*size_px.*decoder_mask_ratio"
+    ):
         running_cell_masks(Grid(2, 7, 8), 0.5)
 
 

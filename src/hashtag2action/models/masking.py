@@ -161,8 +161,9 @@ def running_cell_masks(grid: Grid, decoder_mask_ratio: float) -> Bool[Tensor, "4
         )
     if grid.rows % 2 or grid.columns % 2:
         raise ConfigError(
-            f"a running cell needs an even grid, not {grid.rows}x{grid.columns}; "
-            "change image_size or patch_size, or set decoder_mask_ratio to 0"
+            f"a running cell needs an even grid, not {grid.rows}x{grid.columns} tokens; choose "
+            "another size of pictures (size_px) or patches (patch_size), or a decoder_mask_ratio "
+            "of 0"
         )
     start = torch.arange(CELL_PLACES).view(-1, 1, 1, 1)
     slot = torch.arange(grid.slots).view(1, -1, 1, 1)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from hashtag2action.errors import CheckpointError
+from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.evaluate.cards import card_for
 from hashtag2action.evaluate.compute import Compute
 from hashtag2action.evaluate.predict import look_at, write_picture
@@ -85,6 +85,7 @@ def reconstruct_video(
 
     Raises:
         CheckpointError: The weights are not in pre-training form, or do not fit.
+        ConfigError: The shares do not suit the tokens of a clip.
         VideoError: The video cannot be read.
     """
     found = open_weights(weights)
@@ -95,6 +96,12 @@ def reconstruct_video(
     if problems:
         raise CheckpointError(f"{weights}: does not fit a {size.variant}: {problems}")
     card, _ = card_for(found, size)
+    grid = card.network.grid
+    if masking.decoder_mask_ratio and (grid.rows % 2 or grid.columns % 2):
+        raise ConfigError(
+            f"{weights}: its clips are {grid.rows}x{grid.columns} tokens, and the decoder's mask "
+            "needs an even number; give --decoder-mask-ratio 0, which is no such mask"
+        )
     model = card.network.build_pretraining()
     model.load_state_dict({name: tensor.read() for name, tensor in found.tensors.items()})
     views = look_at(video, card, Views(num_temporal_views=1, num_spatial_crops=1))
