@@ -126,12 +126,12 @@ def test_a_reconstruction_that_cannot_be_drawn_is_refused_by_its_options(videos,
     path = tmp_path / "odd.safetensors"
     save_network(odd.build_pretraining(), path, Card(odd, (), Sampling(num_frames=4), odd.grid))
     words = ["reconstruct", videos["dark"], "--weights", path, "--out", tmp_path / "strip.png"]
-    with pytest.raises(ConfigError, match="3x3 tokens.* give --decoder-mask-ratio 0"):
+    with pytest.raises(ConfigError, match=r"3x3 tokens.* give --decoder-mask-ratio 0"):
         h2a(*words)
     assert h2a(*words, "--mask-ratio", 0.5, "--decoder-mask-ratio", 0).exit_code == 0
-    with pytest.raises(ConfigError, match="^reconstruct: --mask-ratio: .*less than 1"):
+    with pytest.raises(ConfigError, match=r"^reconstruct: --mask-ratio: .*less than 1"):
         h2a(*words, "--mask-ratio", 1.5)
-    with pytest.raises(ConfigError, match="^weights convert: --to: "):
+    with pytest.raises(ConfigError, match=r"^weights convert: --to: "):
         h2a("weights", "convert", path, "--to", "gguf")
 
 

@@ -1,6 +1,7 @@
 """Files of `torch.save` come back bit for bit; forged ones are refused."""
 
 import argparse
+import gzip
 import os
 import zipfile
 from collections import OrderedDict
@@ -169,6 +170,14 @@ def test_other_archives_and_files_are_refused(tmp_path):
         other.writestr("readme.txt", "hello")
     with pytest.raises(CheckpointError, match=r"no data\.pkl"):
         open_torch_file(path)
-    path.write_text("hello")
-    with pytest.raises(CheckpointError, match="no checkpoint of PyTorch"):
-        open_torch_file(path)
+    forms = {
+        b"hello": r"neither a safetensors .* PyTorch, but text that begins with 'hello'",
+        b"\n<!DOCTYPE html>": "a page of the web",
+        b"version https://git-lfs.github.com/spec/v1": "git lfs pull",
+        gzip.compress(b"hello"): "gzip; unpack it",
+        b"\x00\x01\x02": "a file that begins with the bytes 00 01 02",
+    }
+    for content, found in forms.items():
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match=found):
+            open_torch_file(path)

@@ -152,7 +152,12 @@ def test_absent_and_broken_files_are_refused(tmp_path):
         load_safetensors(tmp_path / "absent.safetensors")
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"not a safetensors file at all")
-    with pytest.raises(CheckpointError, match="is not a safetensors file"):
+    with pytest.raises(CheckpointError, match=r"is not a safetensors file.* h2a weights convert"):
+        load_safetensors(broken)
+    whole = tmp_path / "whole.safetensors"
+    save_tensors({"a": torch.zeros(100)}, whole)
+    broken.write_bytes(whole.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match=r"is a damaged safetensors file .* cut off"):
         load_safetensors(broken)
 
 

@@ -22,7 +22,7 @@ from hashtag2action.models.torch_files import TorchFile, open_torch_file
 from hashtag2action.models.variants import VARIANTS
 from hashtag2action.models.videomae import VideoMAE
 from hashtag2action.models.vit import VisionTransformer
-from hashtag2action.models.weights import ENCODER_PREFIX, unwrapped
+from hashtag2action.models.weights import ENCODER_PREFIX, is_safetensors, unwrapped
 
 Kind = Literal["pre-training form", "classifier", "encoder alone"]
 """What a set of tensors is. An encoder alone has neither decoder nor classifier."""
@@ -77,7 +77,9 @@ def open_weights(path: Path) -> Weights:
     """
     if path.is_dir():
         return _open_folder(path)
-    if _is_safetensors(path):
+    if not path.is_file():
+        raise CheckpointError(f"there are no weights at {path}")
+    if is_safetensors(path):
         tensors, words = map_safetensors(path)
         return _named(path, "safetensors file", tensors, words)
     opened = open_torch_file(path)
@@ -187,14 +189,6 @@ def expected_shapes(kind: Kind, size: Size) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _is_safetensors(path: Path) -> bool:
-    """Tell by the first bytes: a length, and JSON."""
-    if not path.is_file():
-        raise CheckpointError(f"there are no weights at {path}")
-    with path.open("rb") as file:
-        return file.read(9)[8:] == b"{"
-
-
 def _open_folder(path: Path) -> Weights:
     if not (path / "config.json").is_file():
         if (path / "weights.safetensors").is_file():
@@ -250,7 +244,8 @@ def _state(opened: TorchFile) -> tuple[Mapping[str, StoredTensor], str]:
                 return tensors, key
     raise CheckpointError(
         f"{opened.path}: has no state dict under 'model', 'module' or bare; "
-        f"its keys are {', '.join(map(str, list(content)[:20]))}"
+        f"its keys are {', '.join(map(str, list(content)[:20]))}; save the weights alone, with "
+        "torch.save(model.state_dict(), path)"
     )
 
 

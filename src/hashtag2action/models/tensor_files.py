@@ -16,6 +16,7 @@ from torch import Tensor
 from hashtag2action.errors import CheckpointError
 from hashtag2action.files import written_whole
 from hashtag2action.models.torch_files import map_numbers
+from hashtag2action.models.weights import unreadable
 
 DTYPES = {
     "F64": torch.float64,
@@ -68,7 +69,7 @@ def map_safetensors(path: Path) -> tuple[dict[str, LazyTensor], dict[str, str]]:
         with safe_open(path, framework="pt", device="cpu") as file:  # checks every offset
             words = file.metadata() or {}
     except SafetensorError as error:
-        raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
+        raise unreadable(path, error) from error
     with path.open("rb") as file:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     header_bytes = int.from_bytes(data[:8], "little")

@@ -28,6 +28,20 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 """What precedes every entry of a zip archive. Source: APPNOTE.TXT, section 4.3.7."""
 
+OTHER_FORMS = {
+    b"version https://git-lfs": "a pointer of Git LFS; fetch the file itself with git lfs pull",
+    b"\x1f\x8b": "packed with gzip; unpack it first",
+    b"\xfd7zXZ\x00": "packed with xz; unpack it first",
+    b"(\xb5/\xfd": "packed with zstd; unpack it first",
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras writes",
+    b"GGUF": "a GGUF file, as llama.cpp reads",
+}
+"""What is found in place of weights, by its first bytes. Source: Git LFS, its pointers; RFC 1952;
+the descriptions of the formats of xz, Zstandard (RFC 8878), HDF5 and GGUF."""
+
+NUM_SHOWN = 60
+"""Bytes of an unknown file that are shown or looked at. Chosen: half a line."""
+
 
 @dataclass(frozen=True)
 class TorchFile:
@@ -136,7 +150,9 @@ def _zip_places(path: Path, data: mmap.mmap) -> dict[str, tuple[int, int]]:
             entries = archive.infolist()
     # `zipfile` raises NotImplementedError for versions of the format that it does not know.
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-        raise CheckpointError(f"is a damaged zip archive: {error}") from error
+        raise CheckpointError(
+            f"is a damaged zip archive ({error}); was a download or a save cut off?"
+        ) from error
     places: dict[str, tuple[int, int]] = {}
     for entry in entries:
         name = entry.orig_filename
@@ -158,7 +174,10 @@ def _zip_places(path: Path, data: mmap.mmap) -> dict[str, tuple[int, int]]:
 def _open_legacy(path: Path, data: mmap.mmap) -> TorchFile:
     window = _Window(data, 0, len(data))
     if data[:1] != b"\x80" or read_pickle(window) != LEGACY_MAGIC:
-        raise CheckpointError("is no checkpoint of PyTorch")
+        raise CheckpointError(
+            "is neither a safetensors file nor a checkpoint of PyTorch, but "
+            f"{_in_words(data[:NUM_SHOWN])}"
+        )
     read_pickle(window)
     system = read_pickle(window)
     if not isinstance(system, dict) or not system.get("little_endian"):
@@ -180,6 +199,18 @@ def _open_legacy(path: Path, data: mmap.mmap) -> TorchFile:
         places[key] = at + 8, size
         at += 8 + size
     return TorchFile(path, content, "PyTorch file from before version 1.6", places, data)
+
+
+def _in_words(head: bytes) -> str:
+    """Say what begins with these bytes."""
+    for first, form in OTHER_FORMS.items():
+        if head.startswith(first):
+            return form
+    if head.lstrip()[:1] == b"<":
+        return "a page of the web (HTML or XML); was it downloaded without signing in?"
+    if all(byte in b"\t\n\r" or byte >= 32 for byte in head):
+        return f"text that begins with {head.decode(errors='replace')!r}"
+    return f"a file that begins with the bytes {head[:8].hex(' ')}"
 
 
 def _storage_sizes(content: Any) -> dict[str, int]:

@@ -85,7 +85,25 @@ def load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except SafetensorError as error:
-        raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
+        raise unreadable(path, error) from error
+
+
+def is_safetensors(path: Path) -> bool:
+    """Tell by a file's first bytes: a length, and JSON."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
+def unreadable(path: Path, error: SafetensorError) -> CheckpointError:
+    """Say why a file was not read as safetensors, and what to do."""
+    if is_safetensors(path):
+        return CheckpointError(
+            f"{path}: is a damaged safetensors file ({error}); was a download or a save cut off?"
+        )
+    return CheckpointError(
+        f"{path}: is not a safetensors file, which is expected here; h2a weights inspect says "
+        "what it is, and h2a weights convert makes one of a .pth or a folder of Hugging Face"
+    )
 
 
 def load_weights(model: nn.Module, path: Path) -> dict[str, str]:
