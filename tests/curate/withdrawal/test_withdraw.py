@@ -301,6 +301,35 @@ def test_killed_after_its_pages_went_the_same_call_brings_the_cards_back(finishe
     assert [card.read_text() for card in cards] == whole
 
 
+def test_killed_before_its_reports_are_written_the_same_call_writes_them(finished_run: Path):
+    top = finished_run.parent
+    pages = [write_report(finished_run), write_report(top)]
+    assert all(b"7000000001" in page.read_bytes() for page in pages)
+    withdraw([ORIGINAL], [top])  # the command writes pages last: a kill before leaves it so
+    assert all(b"taken down" in page.read_bytes() for page in pages)
+    assert check_withdrawn([ORIGINAL, COPY], [top]).places == []
+    assert CliRunner().invoke(app, ["withdraw", ORIGINAL, str(top)]).exit_code == 0
+    found = [page.read_bytes() for page in pages]
+    assert found == [write_report(page.parent).read_bytes() for page in pages]
+    assert all(b"7000000001" not in page for page in found)
+    assert all(b"7000000002" in page for page in found)
+
+
+def test_a_report_between_the_folder_and_its_runs_is_written_anew(finished_run: Path):
+    top = finished_run.parent / "top"
+    (top / "between").mkdir(parents=True)
+    finished_run.rename(top / "between" / "run")
+    page = write_report(top / "between")
+    other = finished_run.parent / "other" / "report.html"
+    other.parent.mkdir()
+    other.write_text("<p>of another program</p>")
+    call = ["withdraw", ORIGINAL, "--from", str(top), "--from", str(other.parent)]
+    assert CliRunner().invoke(app, call).exit_code == 0
+    assert b"7000000001" not in page.read_bytes()
+    assert b"7000000002" in page.read_bytes()
+    assert other.read_text() == "<p>of another program</p>"
+
+
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path):
     with pytest.raises(ConfigError, match="no such folder"):
         withdraw(["1"], [tmp_path / "gone"])

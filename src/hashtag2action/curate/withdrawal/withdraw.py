@@ -19,6 +19,14 @@ from hashtag2action.curate.withdrawal.subject import (
 )
 from hashtag2action.curate.withdrawal.tombstones import FILE_NAME, Tombstones
 from hashtag2action.errors import ConfigError
+from hashtag2action.manifest import write_text
+
+_LEVELS_A_REPORT_SPANS = 2  # from its folder down to a run; source: report/discover.py
+_TAKEN_DOWN = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Report taken down</title>
+<p>This report was taken down, for a post was withdrawn from what it shows.
+<code>h2a report FOLDER</code> writes it anew.</p></html>
+"""
 
 
 @dataclass
@@ -38,8 +46,8 @@ class Withdrawal:
     originals: list[str] = field(default_factory=list)
     """Files of these posts outside the folders named; they were left."""
     stale: list[Path] = field(default_factory=list)
-    """Pages that were removed because they showed or counted what is gone, and the pages of every
-    dataset written anew: a withdrawal that was killed may have removed them before."""
+    """Pages to write anew: reports that were taken down because they showed or counted what is
+    gone, by this call or by one that was killed, and the cards of every dataset written anew."""
 
 
 def withdraw(
@@ -94,7 +102,7 @@ def _remove(
     """Remove files first and rows last: what is left after a kill still says whose it is."""
     done.num_files, left = delete_files(subjects, list(folders))
     done.originals = [str(path) for path in left]
-    done.stale = _remove_pages(folders, list(stones))
+    done.stale = _take_down_pages(folders, list(stones))
     clip_ids = {clip_id for subject in subjects.values() for clip_id in subject.clip_ids}
     names = Names(subjects, clip_ids)
     digests = {digest for subject in subjects.values() for digest in subject.sha256s}
@@ -135,12 +143,21 @@ def _is_exported(run: Path) -> bool:
     )
 
 
-def _remove_pages(folders: Sequence[Path], runs: Sequence[Path]) -> list[Path]:
-    pages = {place / "report.html" for place in (*folders, *runs)}
-    pages |= {card for run in runs for card in _cards(run)}
-    found = sorted(page for page in pages if page.exists())
+def _take_down_pages(folders: Sequence[Path], runs: Sequence[Path]) -> list[Path]:
+    """Remove cards, and leave in place of each report a page that names nobody.
+
+    A report that is only gone would be forgotten by a call that is killed here.
+    """
+    places = {place for run in runs for place in (run, *run.parents[:_LEVELS_A_REPORT_SPANS])}
+    named = [place for place in places if any(place.is_relative_to(folder) for folder in folders)]
+    reports = {place / "report.html" for place in (*named, *runs)}
+    cards = {card for run in runs for card in _cards(run)}
+    found = sorted(page for page in reports | cards if page.exists())
     for page in found:
-        page.unlink()
+        if page in cards:
+            page.unlink()
+        else:
+            write_text(page, _TAKEN_DOWN)
     return found
 
 
