@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from hashtag2action.models.linear_bf16 import (
     has_bf16_gradient,
     linear_bf16,
+    norm_gradients,
     normalized,
     two_layers_bf16,
 )
@@ -166,9 +167,9 @@ class _TwoLayers(torch.autograd.Function):
         needs = tokens, scales, offsets
         of_tokens = product(above, weight) if any(needs) else None
         of_scale = of_offset = None
-        if moments and any(needs):
-            of_tokens, of_scale, of_offset = torch.ops.aten.native_layer_norm_backward.default(
-                of_tokens, rows, rows.shape[1:], *moments, scale, offset, needs
+        if moments and of_tokens is not None:
+            of_tokens, of_scale, of_offset = norm_gradients(
+                of_tokens, rows, moments, scale, offset, needs
             )
         of_tokens = None if of_tokens is None else of_tokens.view(ctx.shape)
         of_layers = of_first, of_first_bias, of_last, of_last_bias

@@ -202,9 +202,14 @@ def normalized(
 
 
 def norm_gradients(
-    above: Tensor, rows: Tensor, moments: Sequence[Tensor], scale: Tensor, offset: Tensor
+    above: Tensor,
+    rows: Tensor,
+    moments: Sequence[Tensor],
+    scale: Tensor,
+    offset: Tensor,
+    needs: tuple[bool, bool, bool] = (True, True, True),
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of what `normalized` was given: rows, scale and offset."""
+    """Return the gradients of what `normalized` was given: rows, scale and offset, where needed."""
     return torch.ops.aten.native_layer_norm_backward.default(
-        above, rows, rows.shape[1:], *moments, scale, offset, (True, True, True)
+        above, rows, rows.shape[1:], *moments, scale, offset, needs
     )
