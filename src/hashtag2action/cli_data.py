@@ -147,10 +147,11 @@ def _in_words(health: "Health", sample_s: float) -> str:
         ("codec", health.codecs),
     ):
         rows += [[f"{name} {what}", str(count)] for what, count in _first(counts)]
+    rows.append(["classes", str(len(health.classes) or "none")])
     if health.classes:
-        rows.append(["classes", str(len(health.classes))])
         rows += [[f"class {name}", str(count)] for name, count in _first(health.classes)]
         rows.append(["without a class", str(health.num_unlabeled)])
+    rows += [[f"folder {name}", "no video, so no class"] for name in health.empty_classes]
     lines = [render_table("Clips", ["", ""], rows)]
     for kind, listed in (("broken", health.broken), ("short", health.short)):
         for item in listed[:_MAX_LISTED]:

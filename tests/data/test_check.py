@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -123,6 +124,30 @@ def test_origin_is_told_by_what_is_there(mixed: Path, tmp_path: Path) -> None:
         origin_of(str(tmp_path / "nothing"))
     with pytest.raises(ConfigError, match=r"no data\.clips"):
         origin_of(write("s.yaml", "seed: 1\n"))
+
+
+def test_what_is_neither_a_list_nor_a_csv_is_said_with_what_would_be(tmp_path: Path) -> None:
+    file = tmp_path / "clips.csv"
+    for line in ("path;label", "path\tlabel", "Path, Label", "a.mp4,0", "a.mp4 run", "a.mp4"):
+        file.write_text(f"{line}\n")
+        with pytest.raises(ConfigError, match=r"neither a list, .*\(path label\), nor a CSV, "):
+            origin_of(str(file))
+    file.write_bytes("é.mp4 0\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match="no text in UTF-8; save it as that"):
+        origin_of(str(file))
+
+
+def test_a_folder_without_videos_is_told_and_is_no_class(mixed: Path) -> None:
+    (mixed / "swim").mkdir()
+    (mixed / ".cache").mkdir()
+    clips = FolderClips(folder=mixed).read()
+    assert "swim" not in clips.class_names
+    assert check_clips(clips).empty_classes == ["swim"]
+    told = CliRunner().invoke(app, ["data", "check", str(mixed)]).output
+    assert "folder swim" in told
+    (mixed / "stray.mp4").write_bytes(b"")
+    told = CliRunner().invoke(app, ["data", "check", str(mixed)]).output
+    assert re.search(r"classes +│ +none", told)
 
 
 def test_command_ends_with_one_where_something_is_broken(mixed: Path) -> None:

@@ -59,6 +59,8 @@ def test_csv_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("file\na.mp4\n", "no column 'path'"),
+        ("path;label\na.mp4;run\n", r"found \['path;label'\], expected .* commas"),
+        ("path,label\na, b.mp4,run\n", "clips.csv:2: more fields .* needs quotes"),
         ("path,start_s\na.mp4,soon\n", "clips.csv:2"),
         ("path\n", "no clips"),
         ("label,path\nrun\n", "clips.csv:2: no path"),
@@ -73,6 +75,13 @@ def test_wrong_csv_is_explained(text: str, message: str, tmp_path: Path) -> None
     file = tmp_path / "clips.csv"
     file.write_text(text)
     with pytest.raises(ConfigError, match=message):
+        CsvClips(file=file).read()
+
+
+def test_csv_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "clips.csv"
+    file.write_bytes("path,label\né.mp4,run\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"clips\.csv: is no text in UTF-8"):
         CsvClips(file=file).read()
 
 

@@ -67,6 +67,8 @@ class Health:
     """Clips shorter than a sample, which repeat their last frame."""
     classes: dict[str, int]
     """Clips of each class, among all and not only those that were decoded."""
+    empty_classes: list[str]
+    """Folders that could be classes but hold no video."""
     num_unlabeled: int
     durations_s: dict[str, float] = field(default_factory=dict)
     """Least, quartiles, most and sum of those that decode."""
@@ -176,6 +178,7 @@ def _summed_up(clips: ClipSet, found: list[Found], sample_s: float) -> Health:
             if one.duration_s < sample_s
         ],
         classes={name: labels.get(number, 0) for number, name in enumerate(clips.class_names)},
+        empty_classes=list(clips.empty_classes),
         num_unlabeled=num_unlabeled,
         durations_s=spread,
         frames_per_s=_counted(f"{one.frames_per_s:.4g}" for one in whole),

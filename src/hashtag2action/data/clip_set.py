@@ -121,6 +121,8 @@ class ClipSet:
     """Whether a mirrored clip keeps its class; not where classes tell left from right."""
     num_missing: int = 0
     """Clips that the lists name and the folder lacks, where the recipe leaves those out."""
+    empty_classes: tuple[str, ...] = ()
+    """Folders that could be classes but hold no video, and so are none."""
     is_test: bool = False
     """Whether these are the clips a benchmark's results are reported on."""
 
@@ -190,11 +192,13 @@ def joined(parts: Mapping[str, ClipSet]) -> ClipSet:
         parts: At least one set by name; the name begins the ids of its clips.
     """
     names = tuple(sorted({name for part in parts.values() for name in part.class_names}))
+    empty = {name for part in parts.values() for name in part.empty_classes} - set(names)
     return ClipSet(
         _JoinedClips(parts, names),
         names,
         may_mirror=all(part.may_mirror for part in parts.values()),
         num_missing=sum(part.num_missing for part in parts.values()),
+        empty_classes=tuple(sorted(empty)),
         is_test=any(part.is_test for part in parts.values()),
     )
 
@@ -219,8 +223,10 @@ def read_lines(file: Path) -> list[str]:
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: the list cannot be read ({error})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: the list is no text in UTF-8; save it as that") from error
+    except OSError as error:
+        raise ConfigError(f"{file}: the list cannot be read ({error.strerror})") from error
     if "\0" in text:
         raise ConfigError(f"{file}: the list holds bytes of zero; expected a text in UTF-8")
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -106,7 +106,9 @@ class FolderClips(Config):
             Clip(_relative(path, self.folder), path, label=names.index(name))
             for path, name in zip(paths, classes, strict=True)
         ]
-        return ClipSet(not_empty(clips, str(self.folder)), names)
+        folders = {path.name for path in self.folder.iterdir() if path.is_dir()}
+        empty = sorted(name for name in folders - set(names) if not name.startswith("."))
+        return ClipSet(not_empty(clips, str(self.folder)), names, empty_classes=tuple(empty))
 
 
 class CsvClips(Config):
@@ -141,13 +143,23 @@ class CsvClips(Config):
             with self.file.open(encoding="utf-8-sig", newline="") as lines:
                 reader = csv.DictReader(lines)
                 rows = list(reader)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{self.file}: is no text in UTF-8; save it as that") from error
+        except (OSError, csv.Error) as error:
             raise ConfigError(f"{self.file}: cannot be read as CSV ({error})") from error
         if "path" not in (reader.fieldnames or ()):
-            raise ConfigError(f"{self.file}: no column 'path'; found {reader.fieldnames}")
+            raise ConfigError(
+                f"{self.file}: no column 'path' in its first line; found {reader.fieldnames}, "
+                "expected names divided by commas, such as path,label"
+            )
         return rows
 
     def _clip(self, number: int, row: dict[str, str], root: Path, names: tuple[str, ...]) -> Clip:
+        if None in row:
+            raise ConfigError(
+                f"{self.file}:{number}: more fields than the header has; a path or a label with a "
+                'comma needs quotes, as "one, two.mp4"'
+            )
         if not row["path"] or "\0" in row["path"]:
             raise ConfigError(f"{self.file}:{number}: no path; found {row}")
         start, end = row.get("start_s") or "0", row.get("end_s") or ""

@@ -79,6 +79,11 @@ def _columns(path: Path, line: str) -> Any:
             f"{path}: lines end in two numbers; say which with --columns 'path start total' or "
             "'path total label'"
         )
+    if numbers[-1:] != [True]:
+        raise ConfigError(
+            f"{path}: is neither a list, whose lines end in a number (path label), nor a CSV, "
+            f"whose first line names its columns with commas between (path,label); found {line!r}"
+        )
     return _COLUMNS[1]
 
 
