@@ -60,7 +60,7 @@ def curated(shared: Path, out: Path) -> Path:
                 "clip_id": name,
                 "hashtag": "all",
                 "video_path": str(path),
-                "video_sha256": "",
+                "video_sha256": None,
                 "start_s": scene["start_s"],
                 "end_s": scene["end_s"],
             }

@@ -4,6 +4,7 @@
       ConfigError        a recipe or override is wrong            names file and field
       ManifestError      a folder is not what it should be        names folder and remedy
       VideoError         this video cannot be read                becomes a reject_reason
+        ReplacedError    it is another than was fetched           becomes a reject_reason
       FetchError         an address gives no file             becomes a reject_reason
         OverTotalBytesError  the run may hold no more bytes       becomes a reject_reason
       SourceError        a platform or archive cannot be read     names the place
@@ -52,6 +53,15 @@ class TooLargeError(VideoError):
     def reject_reason(self) -> str:
         """The same reason as that of a video that outgrew its memory."""
         return "too_large"
+
+
+class ReplacedError(VideoError):
+    """A file holds other bytes than were fetched; the reject reason is `replaced`."""
+
+    @property
+    def reject_reason(self) -> str:
+        """The reason of a row whose measures or licence would be another video's."""
+        return "replaced"
 
 
 class FetchError(Hashtag2ActionError):

@@ -21,7 +21,7 @@ def export(stage: ExportClips, media: Path, **row: Any) -> dict[str, Any]:
     values = {
         "clip_id": "a-000",
         "hashtag": "squat",
-        "video_sha256": "abc",
+        "video_sha256": None,
         "start_s": 0.4,
         "end_s": 1.2,
     }
@@ -62,9 +62,13 @@ def test_three_of_four_frames_are_ones_nobody_refers_to(tmp_path: Path):
 
 
 def test_spans_write_nothing(tmp_path: Path):
-    row = export(ExportClips(format="spans"), tmp_path / "media", video_path="/films/a.mp4")
-    assert row["path"] == "/films/a.mp4"
-    assert (row["clip_start_s"], row["clip_end_s"], row["clip_sha256"]) == (0.4, 1.2, "abc")
+    source = tmp_path / "a.mp4"
+    source.write_bytes(b"film")
+    digest = hashlib.sha256(b"film").hexdigest()
+    given = {"video_path": str(source), "video_sha256": digest}
+    row = export(ExportClips(format="spans"), tmp_path / "media", **given)
+    assert row["path"] == source.as_posix()
+    assert (row["clip_start_s"], row["clip_end_s"], row["clip_sha256"]) == (0.4, 1.2, digest)
     assert not (tmp_path / "media").exists()
 
 

@@ -14,6 +14,7 @@ from hashtag2action.curate.pipeline import CurateConfig, CurateRuntime, curate, 
 from hashtag2action.engines.local import InlineEngine, LocalEngine
 from hashtag2action.engines.ray import RayEngine
 from hashtag2action.errors import ManifestError, SourceError
+from hashtag2action.manifest import find_stage
 
 
 def test_the_engine_is_laid_over_the_recipe(tmp_path: Path) -> None:
@@ -66,3 +67,24 @@ def test_a_disk_that_is_unplugged_costs_no_row(films: Path, tmp_path: Path, engi
         unplugged.rename(disk)
         made = curate(config, tmp_path / "out", quiet, stage)
         assert made.read("rejected").num_rows == 0
+
+
+@pytest.mark.parametrize("before", ["analyze_videos", "export_clips"])
+def test_a_replaced_video_leaves_before_it_is_measured_or_exported(
+    films: Path, tmp_path: Path, before: str
+) -> None:
+    own = Path(shutil.copytree(films, tmp_path / "own"))
+    names = [stage.name for stage in recipe(own).stages()]
+    curate(recipe(own), tmp_path / "run", quiet, names[names.index(before) - 1])
+    (own / "pushup" / "7000000004.mp4").replace(own / "pushup" / "7000000002.mp4")
+    curate(recipe(own), tmp_path / "run", quiet)
+    rejected = find_stage(tmp_path / "run", before).read("rejected").to_pylist()
+    reasons = {row["post_id"]: row["reject_reason"] for row in rejected}
+    assert reasons == {
+        "pushup/7000000002.mp4": "replaced",
+        "pushup/7000000004.mp4": "unreadable:no such file",
+    }
+    kept = find_stage(tmp_path / "run", "export_clips").read()["post_id"].to_pylist()
+    assert sorted(kept) == [
+        f"{name}.mp4" for name in ("pushup/7000000000", "squat/7000000001", "squat/7000000005")
+    ]

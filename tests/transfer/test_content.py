@@ -1,10 +1,11 @@
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
-from hashtag2action.errors import VideoError
-from hashtag2action.transfer.content import refuse_wrong_content, sha256_of
+from hashtag2action.errors import ReplacedError, VideoError
+from hashtag2action.transfer.content import refuse_replaced, refuse_wrong_content, sha256_of
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,19 @@ def test_stated_sha256_is_compared(tmp_path: Path) -> None:
     assert sha256_of(tmp_path / "a", digest.upper()) == digest
     with pytest.raises(VideoError, match="not the stated one"):
         sha256_of(tmp_path / "a", "0" * 64)
+
+
+def test_other_bytes_of_the_same_size_and_time_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"video")
+    digest, stamp = hashlib.sha256(b"video").hexdigest(), path.stat().st_mtime_ns
+    refuse_replaced(path, digest)
+    path.write_bytes(b"other")
+    os.utime(path, ns=(stamp, stamp))
+    with pytest.raises(ReplacedError) as caught:
+        refuse_replaced(path, digest)
+    assert caught.value.reject_reason == "replaced"
+    refuse_replaced(path, None)
+    path.unlink()
+    with pytest.raises(VideoError, match="no such file"):
+        refuse_replaced(path, digest)

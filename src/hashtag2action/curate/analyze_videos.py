@@ -18,6 +18,7 @@ from hashtag2action.curate.safety_meter import SafetyMeter
 from hashtag2action.curate.stage import Row, Stage, Transform, per_row
 from hashtag2action.curate.watch import Meter, Watch
 from hashtag2action.records import CLIP, REJECT_REASON
+from hashtag2action.transfer.content import refuse_replaced
 from hashtag2action.video.probe import VideoInfo
 from hashtag2action.video.walk import walk_video
 from hashtag2action.vision.person_detectors import AnyPersonDetector, Cascade
@@ -32,7 +33,7 @@ class AnalyzeVideos(Stage):
 
     name: ClassVar[str] = "analyze_videos"
     row_id: ClassVar[str] = "video_id"
-    reads: ClassVar[tuple[str, ...]] = ("video_id", "video_path")
+    reads: ClassVar[tuple[str, ...]] = ("video_id", "video_path", "video_sha256")
     adds: ClassVar[pa.Schema] = CLIP
     fans_out: ClassVar[bool] = True
     opens_videos: ClassVar[bool] = True
@@ -66,7 +67,8 @@ class AnalyzeVideos(Stage):
             indices: list[int] = []
             clips: list[dict[str, Any]] = []
             reasons: list[str | None] = []
-            for index, row in enumerate(table.select(self.reads).to_pylist()):
+            given = [name for name in self.reads if name in table.column_names]
+            for index, row in enumerate(table.select(given).to_pylist()):
                 made, reason = per_row(
                     lambda row: self._analyze(row, new_finder(), detector, safety), row
                 )
@@ -89,7 +91,9 @@ class AnalyzeVideos(Stage):
         detector: PersonDetector | None,
         safety: SafetyDetector | None,
     ) -> list[dict[str, Any]]:
-        with walk_video(Path(row["video_path"])) as walk:
+        path = Path(row["video_path"])
+        refuse_replaced(path, row.get("video_sha256"))
+        with walk_video(path) as walk:
             watch = Watch(walk, self._meters(walk.info, detector, safety), scenes)
             watch.run()
             walk.check_complete(self.min_decoded_fraction)

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from hashtag2action.curate.stage import Row, Stage, Transform, per_row
 from hashtag2action.records import REJECT_REASON
+from hashtag2action.transfer.content import refuse_replaced
 from hashtag2action.video.copy import copy_clip
 from hashtag2action.video.cut import Edit, cut_clip
 from hashtag2action.vision.faces import FaceBlur, blur_faces
@@ -89,6 +90,7 @@ class ExportClips(Stage):
 
     def _export(self, row: Row, media: Path, edit: Edit | None) -> dict[str, Any]:
         source = Path(row["video_path"])
+        refuse_replaced(source, row["video_sha256"])
         start_s, end_s = row["start_s"], row["end_s"]
         if self.format == "spans":
             return {

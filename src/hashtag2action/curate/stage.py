@@ -62,7 +62,8 @@ def per_row(function: Callable[[Row], Result], row: Row) -> tuple[Result | None,
 
     Returns:
         The function's result and None, or None and the reject reason: `unreadable:<why>` or
-        `too_large` for what a file holds, `fetch:<why>` for what kept it from coming.
+        `too_large` for what a file holds, `replaced` for another one than was fetched,
+        `fetch:<why>` for what kept it from coming.
 
     Raises:
         SourceError: The video's whole folder is gone since it was fetched.

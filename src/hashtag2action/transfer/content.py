@@ -7,7 +7,7 @@ which machines may be asked.
 import hashlib
 from pathlib import Path
 
-from hashtag2action.errors import VideoError
+from hashtag2action.errors import ReplacedError, VideoError
 
 HEAD_BYTES = 512
 """Bytes that are looked at (chosen: every signature below lies in them)."""
@@ -70,3 +70,28 @@ def sha256_of(path: Path, stated: str | None = None) -> str:
     if stated and stated.strip().lower() != digest.hexdigest():
         raise VideoError("SHA-256 is not the stated one")
     return digest.hexdigest()
+
+
+def refuse_replaced(path: Path, sha256: str | None) -> None:
+    """Look whether a file still holds the bytes that were fetched.
+
+    Size and time of a file are no proof, so all of it is read.
+
+    Args:
+        path: The file.
+        sha256: Of the bytes that were fetched, hexadecimal; null where nobody took it.
+
+    Raises:
+        ReplacedError: It holds others.
+        VideoError: It cannot be read.
+    """
+    if sha256 is None:
+        return
+    try:
+        digest = sha256_of(path)
+    except FileNotFoundError as error:
+        raise VideoError("no such file") from error
+    except OSError as error:
+        raise VideoError(f"cannot be opened ({error.strerror})") from error
+    if digest != sha256:
+        raise ReplacedError("other bytes than were fetched")
