@@ -124,7 +124,10 @@ def test_weights_of_other_origin_are_explained(tmp_path: Path) -> None:
 
 def test_other_classes_are_refused(clips: Path, tmp_path: Path) -> None:
     weights = save_tiny(tmp_path, ("b", "a"))
-    with pytest.raises(ConfigError, match="same order"):
+    with pytest.raises(ConfigError, match=r"the order differs\. They must be the same"):
+        evaluate(Evaluate(**settings(weights, clips)), tmp_path / "out")
+    weights = save_tiny(tmp_path, ("a", "b", "c"))
+    with pytest.raises(ConfigError, match=r"only the network has c\. They"):
         evaluate(Evaluate(**settings(weights, clips)), tmp_path / "out")
 
 

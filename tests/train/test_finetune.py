@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,16 @@ def test_clips_without_labels_are_refused(settings: Settings, world: Path, tmp_p
     values["data"] |= {"clips": {"kind": "folder", "folder": world / "train", "labeled": False}}
     with pytest.raises(ConfigError, match="no label"):
         finetune(Finetune(**values), tmp_path)
+
+
+def test_clips_to_look_at_of_other_classes_are_refused(
+    settings: Settings, world: Path, tmp_path: Path
+) -> None:
+    kept, lost = sorted(folder.name for folder in (world / "test").iterdir())
+    shutil.copytree(world / "test" / kept, tmp_path / "some" / kept)
+    watch = {"num_times": 1, "clips": {"kind": "folder", "folder": tmp_path / "some"}}
+    with pytest.raises(ConfigError, match=f"only data.clips has {lost}"):
+        finetune(Finetune(**quick(settings, init=None, watch=watch)), tmp_path / "out")
 
 
 def test_weights_that_are_not_there_are_named(settings: Settings, tmp_path: Path) -> None:

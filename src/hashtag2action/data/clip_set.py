@@ -16,6 +16,9 @@ from hashtag2action.errors import ConfigError
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg")
 """Names that count as videos in a folder; chosen: the containers of the benchmarks and phones."""
 
+_MAX_NAMED = 5
+"""Classes that a message names. Chosen: a line."""
+
 _ROWS_AT_ONCE = 4096
 """Rows made into clips at a time when all are visited. Chosen: a megabyte or two of objects."""
 
@@ -200,6 +203,32 @@ def joined(parts: Mapping[str, ClipSet]) -> ClipSet:
         num_missing=sum(part.num_missing for part in parts.values()),
         empty_classes=tuple(sorted(empty)),
         is_test=any(part.is_test for part in parts.values()),
+    )
+
+
+def require_same_classes(one: Sequence[str], other: Sequence[str], whose: tuple[str, str]) -> None:
+    """Refuse classes that are not the same in the same order.
+
+    Args:
+        one: Classes in label order.
+        other: Those they are held against.
+        whose: Who has the one and the other, for the message.
+
+    Raises:
+        ConfigError: They differ; the message names what one of both lacks.
+    """
+    if tuple(one) == tuple(other):
+        return
+    told = []
+    for who, names, rest in ((whose[0], one, other), (whose[1], other, one)):
+        alone = [name for name in names if name not in rest]
+        more = f" and {len(alone) - _MAX_NAMED} more" if len(alone) > _MAX_NAMED else ""
+        if alone:
+            told.append(f"only {who} has {', '.join(alone[:_MAX_NAMED])}{more}")
+    raise ConfigError(
+        f"{whose[0]} has {len(one)} classes, {whose[1]} has {len(other)}: "
+        f"{'; '.join(told) or 'the order differs'}. They must be the same in the same order; of a "
+        "CSV or a list, class_names gives them, also those without clips"
     )
 
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from hashtag2action.config import Config
-from hashtag2action.data.clip_set import Clip, ClipSet
+from hashtag2action.data.clip_set import Clip, ClipSet, require_same_classes
 from hashtag2action.data.clips import ClipSource
 from hashtag2action.data.frames import DecodeOnDemand, Decoding, FrameReader, OnProgress
 from hashtag2action.errors import ConfigError
@@ -88,7 +88,7 @@ def evaluate(config: Evaluate, out: Path, on_progress: OnProgress | None = None)
     model.to(config.runtime.device).eval()
     clips = config.data.clips.read()
     clips.labels()
-    _check_classes(clips, card)
+    require_same_classes(card.class_names, clips.class_names, ("the network", "data.clips"))
     begin_run(out, config)
     read, probabilities = _predict_all(model, card, clips, config, on_progress)
     labels = np.array([clip.label for clip in read])
@@ -164,15 +164,6 @@ def _predict_all(
     return read, np.stack(probabilities)
 
 
-def _check_classes(clips: ClipSet, card: Card) -> None:
-    if clips.class_names != card.class_names:
-        raise ConfigError(
-            f"the network knows {len(card.class_names)} classes ({_few(card.class_names)}), "
-            f"the clips have {len(clips.class_names)} ({_few(clips.class_names)}); they must be "
-            "the same in the same order"
-        )
-
-
 def _write_classes(path: Path, metrics: dict[str, Any]) -> None:
     """Write a row per class: its clips, how many are right, and what it is most mistaken for."""
     names, counts = metrics["class_names"], np.array(metrics["confusion_matrix"])
@@ -187,10 +178,6 @@ def _write_classes(path: Path, metrics: dict[str, Any]) -> None:
             told = [names[most], int(wrong[most])] if wrong[most] else ["", 0]
             shown = "" if accuracy is None else f"{accuracy:.4f}"
             writer.writerow([name, int(row.sum()), shown, *told])
-
-
-def _few(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def write_predictions(

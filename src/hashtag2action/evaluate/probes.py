@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hashtag2action.config import Config
+from hashtag2action.data.clip_set import require_same_classes
 from hashtag2action.data.frames import OnProgress
 from hashtag2action.errors import ConfigError
 from hashtag2action.evaluate.attentive import AttentiveSettings, attentive_scores
@@ -115,8 +116,7 @@ def probe(config: Probe, out: Path, on_progress: OnProgress | None = None) -> di
 def _classes_of(config: Probe) -> tuple[str, ...]:
     """Read the classes that both have, and refuse clips to which there is no answer."""
     train, test = config.train.clips.read(), config.test.clips.read()
-    if not train.class_names or test.class_names != train.class_names:
-        raise ConfigError("probe: train and test must have the same classes in the same order")
+    require_same_classes(train.class_names, test.class_names, ("train.clips", "test.clips"))
     for clips in (train, test):
         clips.labels()  # refuses those without
     if len(train.clips) < 2:

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 
 from hashtag2action.config import Config
+from hashtag2action.data.clip_set import require_same_classes
 from hashtag2action.data.frames import OnProgress
 from hashtag2action.data.loader import Batch, iterate
-from hashtag2action.errors import ConfigError
 from hashtag2action.evaluate.compute import precisions_of
 from hashtag2action.evaluate.recognizer import Card, Network
 from hashtag2action.logs import MetricWriter, begin_run, finished_result, read_metrics
@@ -284,10 +284,8 @@ def _watcher(
 ) -> Watcher:
     batches = fixed_batches(data.watched, data.batches, config.watch)
     names = data.watched.class_names
-    if task.class_names and names != task.class_names:
-        raise ConfigError(
-            f"watch.clips: other classes ({len(names)}) than data.clips ({len(task.class_names)})"
-        )
+    if task.class_names:
+        require_same_classes(task.class_names, names, ("data.clips", "watch.clips"))
     prefix = "val_" if data.is_new else "fixed_"
     looking = Looking(task.judge, batches, config.runtime, len(names), prefix)
     draw = None
