@@ -15,6 +15,17 @@ def test_folders_are_classes(videos: Path) -> None:
     assert found.clips[0].clip_id == "jump/v_jump_g00_c01.mp4"
 
 
+def test_links_to_folders_are_followed_and_end(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for name in ("jump", "run"):
+        (tmp_path / "set" / name).symlink_to(videos / name)
+    (tmp_path / "set" / "upwards").symlink_to(tmp_path)
+    found = FolderClips(folder=tmp_path / "set").read()
+    assert [clip.clip_id for clip in found.clips] == [
+        clip.clip_id for clip in FolderClips(folder=videos).read().clips
+    ]
+
+
 def test_folder_without_labels_may_have_any_depth(videos: Path) -> None:
     found = FolderClips(folder=videos.parent, labeled=False).read()
     assert found.class_names == ()

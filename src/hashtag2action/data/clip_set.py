@@ -1,5 +1,6 @@
 """What a training run reads: clips with times, and labels where there are any."""
 
+import os
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -235,12 +236,24 @@ def require_same_classes(one: Sequence[str], other: Sequence[str], whose: tuple[
 def list_videos(folder: Path) -> list[Path]:
     """List the video files below a folder, in order of their paths.
 
+    Links to folders are followed, and each folder is listed once, so a link upwards ends.
+
     Raises:
         ConfigError: The folder does not exist.
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: there is no such folder of videos")
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    found: list[Path] = []
+    visited: set[str] = set()
+    for here, folders, names in os.walk(folder, followlinks=True):
+        place = os.path.realpath(here)
+        if place in visited:
+            folders.clear()
+            continue
+        visited.add(place)
+        folders.sort()  # so that the same link counts every time
+        paths = (Path(here, name) for name in names)
+        found += [path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES]
     return sorted(path for path in found if path.is_file())
 
 
