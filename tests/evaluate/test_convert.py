@@ -283,11 +283,20 @@ def test_a_checkpoint_of_others_gets_names_from_a_list_and_says_what_is_assumed(
     assert read_card(named.path).class_names == CLASSES
     assert load_file(named.path)["head.weight"].dtype is torch.float16
     (tmp_path / "latin.txt").write_bytes(b"\xe4")
-    with pytest.raises(ConfigError, match=r"latin\.txt: is no text"):
+    with pytest.raises(ConfigError, match=r"latin\.txt: the list is no text"):
         convert(path, Conversion(to="safetensors", classes=tmp_path / "latin.txt"))
     few = Conversion(to="safetensors", classes=names_file(tmp_path / "few.txt", CLASSES[:3]))
-    with pytest.raises(ConfigError, match="has 5 classes, but 3 different names"):
+    with pytest.raises(ConfigError, match=r"few\.txt: names 3 classes; the classifier has 5"):
         convert(path, few, tmp_path / "few.safetensors")
+    again = names_file(tmp_path / "again.txt", (*CLASSES[:4], CLASSES[0]))
+    with pytest.raises(
+        ConfigError, match=rf"again\.txt: names 5 classes, some twice: {CLASSES[0]};"
+    ):
+        convert(path, Conversion(to="safetensors", classes=again), tmp_path / "few.safetensors")
+    marked = tmp_path / "marked.txt"
+    marked.write_bytes(("\ufeff" + "\r\n".join(CLASSES)).encode())
+    chosen = Conversion(to="safetensors", classes=marked)
+    assert read_card(convert(path, chosen, tmp_path / "m.safetensors").path).class_names == CLASSES
 
 
 class Calls:

@@ -1,10 +1,12 @@
 """What one must know to use weights of other origin: from their file, or from their user."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from hashtag2action.data.clip_set import read_lines
 from hashtag2action.data.loader import Sampling
 from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.evaluate.recognizer import Card, Network, card_from
@@ -29,7 +31,8 @@ def card_for(weights: Weights, size: Size, classes: Path | None = None) -> tuple
 
     Raises:
         CheckpointError: What the file says contradicts its tensors.
-        ConfigError: The list has another number of classes than the classifier.
+        ConfigError: The list has another number of classes than the classifier, or names one
+            twice; or there is a list and no classifier.
     """
     notes: list[str] = []
     if "network" in weights.words:
@@ -39,16 +42,20 @@ def card_for(weights: Weights, size: Size, classes: Path | None = None) -> tuple
     if weights.kind == "classifier":
         names = card.class_names
         if classes is not None:
-            names = read_lines(classes)
+            names = tuple(_names_in(classes))
         elif not names:
             names = tuple(f"LABEL_{number}" for number in range(size.num_classes))
             notes.append("classes have no names; give them with --classes FILE, one a line")
         if len(names) != size.num_classes or len(set(names)) != len(names):
+            twice = [name for name, count in Counter(names).items() if count > 1]
             raise ConfigError(
-                f"the classifier has {size.num_classes} classes, but {len(set(names))} different "
-                "names are known"
+                f"{classes or weights.path}: names {len(names)} classes"
+                f"{', some twice: ' + ', '.join(twice[:5]) if twice else ''}; the classifier has "
+                f"{size.num_classes}, each with a name of its own"
             )
         card = replace(card, class_names=names)
+    elif classes is not None:
+        raise ConfigError(f"--classes needs a classifier; this is the {weights.kind}")
     return card, notes
 
 
@@ -68,7 +75,7 @@ def keep_classes(weights: Weights, card: Card, path: Path) -> tuple[Weights, Car
     """
     if weights.kind != "classifier":
         raise ConfigError(f"--keep needs a classifier; this is the {weights.kind}")
-    lines = read_lines(path)
+    lines = _names_in(path)
     if all(line.isdecimal() for line in lines) and not set(lines) <= set(card.class_names):
         rows = [int(line) for line in lines]
         unknown = [str(row) for row in rows if row >= len(card.class_names)]
@@ -88,24 +95,11 @@ def keep_classes(weights: Weights, card: Card, path: Path) -> tuple[Weights, Car
     return smaller, replace(card, class_names=names), rows
 
 
-def read_lines(path: Path) -> tuple[str, ...]:
-    """Read one name a line, leaving empty lines out.
-
-    Raises:
-        ConfigError: There is no such file, it is no text, or nothing is in it.
-    """
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file; it should name one class a line")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path}: is no text in UTF-8; it should name one class a line"
-        ) from error
-    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if not lines:
+def _names_in(path: Path) -> list[str]:
+    names = read_lines(path)
+    if not names:
         raise ConfigError(f"{path}: is empty; it should name one class a line")
-    return lines
+    return names
 
 
 def _guessed(weights: Weights, size: Size, notes: list[str]) -> Card:

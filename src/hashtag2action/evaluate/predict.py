@@ -70,8 +70,8 @@ class Predictor:
         size = size_of(weights)
         problems = misfits(weights, size)
         if weights.kind != "classifier" or problems:
-            found = "; ".join(f"{kind}: {', '.join(names[:5])}" for kind, names in problems.items())
-            raise CheckpointError(f"{path}: is no whole classifier but the {weights.kind} {found}")
+            found = "".join(f"; {kind}: {', '.join(names[:5])}" for kind, names in problems.items())
+            raise CheckpointError(f"{path}: is no whole classifier but the {weights.kind}{found}")
         card, _ = card_for(weights, size)
         model = card.network.build_recognizer(size.num_classes, card.trained_grid)
         model.load_state_dict({name: tensor.read() for name, tensor in weights.tensors.items()})
