@@ -144,3 +144,15 @@ def test_clips_to_look_at_of_other_classes_are_refused(
 def test_weights_that_are_not_there_are_named(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="nowhere"):
         finetune(Finetune(**settings(init=tmp_path / "nowhere.safetensors")), tmp_path / "out")
+    with pytest.raises(CheckpointError, match=r"is a folder; give the file, .*/weights\."):
+        finetune(Finetune(**settings(init=tmp_path)), tmp_path / "out")
+
+
+def test_weights_of_another_form_are_refused_and_not_guessed_at(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    init = tmp_path / "official.pth"
+    torch.save({"model": {}}, init)
+    with pytest.raises(CheckpointError, match="h2a weights convert makes one"):
+        finetune(Finetune(**settings(init=init)), tmp_path / "out")
+    assert not caplog.records

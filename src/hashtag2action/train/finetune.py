@@ -12,10 +12,10 @@ from hashtag2action.data.frames import OnProgress
 from hashtag2action.data.mixing import Mixing
 from hashtag2action.data.transforms import Augmentation, RandomResizedCrop
 from hashtag2action.errors import CheckpointError, ConfigError
-from hashtag2action.evaluate.recognizer import read_card
+from hashtag2action.evaluate.recognizer import card_from
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.vit import VisionTransformer
-from hashtag2action.models.weights import load_pretrained_encoder
+from hashtag2action.models.weights import load_pretrained_encoder, load_safetensors
 from hashtag2action.train.checkpoint import list_checkpoints
 from hashtag2action.train.head import HeadFit, fit_head
 from hashtag2action.train.input import Data, TrainingData, open_data
@@ -163,11 +163,10 @@ def _trained_grid(config: Finetune) -> Grid:
     """Find the token grid the positions were made for: the file's, else the recipe's own."""
     if config.init is None:
         return config.network.grid
+    _, words = load_safetensors(config.init)
     try:
-        return read_card(config.init).trained_grid
+        return card_from(words, config.init).trained_grid
     except CheckpointError as error:
-        if not config.init.is_file():
-            raise
         # Upstream's files say nothing about themselves; all were trained on 16 x 224 x 224.
         log.warning("%s; taken for 16 frames of 224 px", error)
         patch = {"num_frames": 16, "size_px": 224}

@@ -12,8 +12,10 @@ def require_init(init: Path | None) -> None:
     """Refuse weights to begin with that are not there; None, which is from scratch, needs none.
 
     Raises:
-        CheckpointError: There is no such file.
+        CheckpointError: There is no such file, or it is a folder.
     """
+    if init is not None and init.is_dir():
+        raise CheckpointError(f"{init}: is a folder; give the file, {init}/weights.safetensors")
     if init is not None and not init.is_file():
         raise CheckpointError(f"{init}: no such file; init is a weights.safetensors, or null")
 
