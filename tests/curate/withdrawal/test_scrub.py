@@ -152,3 +152,11 @@ def test_a_broken_archive_is_left_for_the_check_to_tell(tmp_path: Path) -> None:
     assert check_withdrawn([ID], [tmp_path]).places == []
     (tmp_path / "a.tar").write_bytes(f"no archive, but {ID}".encode() * 100)
     assert len(check_withdrawn([ID], [tmp_path]).places) == 1
+
+
+def test_a_page_that_escapes_an_id_speaks_of_it(tmp_path: Path) -> None:
+    page = tmp_path / "shown.html"
+    page.write_text("<p>a&amp;b&lt;c&gt;&#39;d-000</p>")
+    assert check_withdrawn(["a&b<c>'d"], [tmp_path]).places == [f"{page} (as shown): speaks of it"]
+    assert scrub_folder(tmp_path, Names(["a&b<c>'d"]), ()) == [page]
+    assert not page.exists()

@@ -7,6 +7,7 @@ fingerprint the tombstones know. It goes through the files by itself, whatever m
 
 import gzip
 import hashlib
+import html
 import re
 import tarfile
 import zlib
@@ -98,6 +99,8 @@ def _words(content: bytes) -> set[str]:
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
     content = path.read_bytes()
     yield str(path), content
+    if path.suffix == ".html":
+        yield f"{path} (as shown)", html.unescape(content.decode(errors="replace")).encode()
     if path.suffix == ".gz":
         try:
             yield f"{path} (unpacked)", gzip.decompress(content)

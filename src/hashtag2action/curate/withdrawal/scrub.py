@@ -8,6 +8,7 @@ their name, also as members of an archive. A kind not known here is left, and `c
 import csv
 import gzip
 import hashlib
+import html
 import io
 import json
 import tarfile
@@ -137,7 +138,8 @@ def _scrub_lines(path: Path, names: Names) -> bool:
 
 
 def _remove_page(path: Path, names: Names) -> bool:
-    if not names.in_bytes(path.read_bytes()):
+    text = path.read_text("utf-8", errors="replace")
+    if not names.in_text(text) and not names.in_text(html.unescape(text)):
         return False
     path.unlink()
     return True
