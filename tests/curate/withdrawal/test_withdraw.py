@@ -360,3 +360,25 @@ def test_a_folder_that_is_no_run_says_that_nothing_is_remembered(
         for folder in (tmp_path / "other", finished_run)
     ]
     assert ["no run in these folders" in text for text in told] == [True, False]
+
+
+def test_posts_whose_ids_hold_a_withdrawn_one_stay_whole(tmp_path: Path):
+    ids = ["abc123", "abc1234", "abc123-4", "x/abc123", "ABC123", "übung-abc123"]
+    lines = [{"id": name, "file": f"{k}.mp4"} for k, name in enumerate(ids)]
+    for k, line in enumerate(lines):
+        film(tmp_path / line["file"], moving(100 + k), options={"crf": "28", "g": "12"})
+    posts, listed = tmp_path / "posts.jsonl", tmp_path / "runs" / "list.txt"
+    posts.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run = tmp_path / "runs" / "run"
+    source = {"kind": "archive", "posts": str(posts)}
+    containers = {"containers": ["shards", "huggingface", "lists"]}
+    curate(recipe(tmp_path, source=source, dataset=containers), run, quiet)
+    listed.write_text("".join(f"{name}\n" for name in ids))
+    assert len(check_withdrawn(["abc123"], [tmp_path / "runs"]).places) > 5
+
+    withdraw(["abc123"], [tmp_path / "runs"])
+
+    assert sorted(find_stage(run, "export_clips").read()["post_id"].to_pylist()) == sorted(ids[1:])
+    assert check_dataset(run)[1] == []
+    assert listed.read_text().split() == ids[1:]
+    assert check_withdrawn(["abc123"], [tmp_path / "runs"]).places == []

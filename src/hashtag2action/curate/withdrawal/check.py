@@ -20,9 +20,11 @@ import pyarrow.parquet as pq
 
 from hashtag2action.curate.withdrawal.scrub import speaks
 from hashtag2action.curate.withdrawal.subject import (
+    LEAST_DISTINCT_CHARS,
     Names,
     find_copies,
     ids_meant,
+    ids_of_others,
     post_of,
     rows_of,
     run_folders,
@@ -50,17 +52,18 @@ def check_withdrawn(post_ids: Collection[str], folders: Sequence[Path]) -> Lefto
     """
     runs = run_folders(folders)
     stones = [Tombstones.read(run / FILE_NAME) for run in runs if (run / FILE_NAME).exists()]
-    names = Names(ids_meant(post_ids, runs))
+    meant = ids_meant(post_ids, runs)
+    rows = ((manifest, post_of(row)) for run in runs for manifest, row in rows_of(run))
+    left = [row for row in rows if row[1] and any(one.knows_id(row[1]) for one in stones)]
+    others = ids_of_others(runs, {*meant, *(post_id for _, post_id in left if post_id)})
+    names = Names(meant, others=others)
+    withdrawn = _Withdrawn(stones, others)
     found = Leftovers()
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and path.name != FILE_NAME:
-                _search(path, path.relative_to(folder), names, stones, found)
-    for run in runs:
-        for manifest, row in rows_of(run):
-            post_id = post_of(row)
-            if post_id is not None and any(one.knows_id(post_id) for one in stones):
-                found.places.append(f"{manifest.root}: a row of a withdrawn post")
+                _search(path, path.relative_to(folder), names, withdrawn, found)
+    found.places += [f"{manifest.root}: a row of a withdrawn post" for manifest, _ in left]
     prints = [scene for one in stones for scene in one.prints()]
     for post_id in sorted(find_copies(prints, (), (), runs)):
         found.places.append(f"{post_id}: shows a withdrawn scene")
@@ -68,23 +71,39 @@ def check_withdrawn(post_ids: Collection[str], folders: Sequence[Path]) -> Lefto
 
 
 def _search(
-    path: Path, relative: Path, names: Names, stones: Sequence[Tombstones], found: Leftovers
+    path: Path, relative: Path, names: Names, withdrawn: "_Withdrawn", found: Leftovers
 ) -> None:
     if names.in_path(relative):
         found.places.append(f"{path}: is named after it")
     for place, content in _contents(path):
         found.num_places += 1
         digest = hashlib.sha256(content).hexdigest()
-        if any(one.knows_file(digest) for one in stones):
+        if any(one.knows_file(digest) for one in withdrawn.stones):
             found.places.append(f"{place}: is one of its files")
         if names.in_bytes(content):
             found.places.append(f"{place}: speaks of it")
-        elif any(one.knows_id(word) for word in _words(content) for one in stones):
+        elif withdrawn.is_told_in(content):
             found.places.append(f"{place}: speaks of a withdrawn post")
     if path.suffix == ".parquet":
         found.num_places += 1
-        if _table_speaks(path, names, stones):
+        if _table_speaks(path, names, withdrawn.stones):
             found.places.append(f"{path}: has rows that speak of it")
+
+
+@dataclass(frozen=True)
+class _Withdrawn:
+    """Posts known by their tombstones alone, among others whose ids may hold theirs."""
+
+    stones: Sequence[Tombstones]
+    others: Collection[str]
+
+    def is_told_in(self, content: bytes) -> bool:
+        """Whether a text has a word that is the id of one, and no part of another's id."""
+        words = [word for word in _words(content) if any(one.knows_id(word) for one in self.stones)]
+        return any(
+            len(word) < LEAST_DISTINCT_CHARS or Names([word], others=self.others).in_bytes(content)
+            for word in words
+        )
 
 
 def _words(content: bytes) -> set[str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, AnyStr
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from hashtag2action.vision.fingerprint import Fingerprint
 from hashtag2action.vision.neighbors import FingerprintMatcher
 
 SIDES = ("kept", "rejected")
-_LEAST_DISTINCT_CHARS = 6
+LEAST_DISTINCT_CHARS = 6
 """Ids shorter than this are looked for as whole words of a table only, not inside texts."""
 _COLUMNS = (
     "post_id",
@@ -55,31 +55,76 @@ class Subject:
 class Names:
     """Recognizes texts that speak of certain posts: ids, clip ids, and names made from them."""
 
-    def __init__(self, post_ids: Collection[str], clip_ids: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        post_ids: Collection[str],
+        clip_ids: Collection[str] = (),
+        others: Collection[str] = (),
+    ) -> None:
+        """Note names.
+
+        Args:
+            post_ids: The posts.
+            clip_ids: Their clips.
+            others: Ids of other posts and clips; where one holds one of the names, as `clip-2`
+                holds `clip`, it speaks of the other.
+        """
         made = {safe_name(text) for text in (*post_ids, *clip_ids)}
         made |= {stored_name(text) for text in post_ids}
         # The readable half of a cleaned name, whatever hash follows it.
         made |= {re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:80] for text in post_ids}
         self._whole = {*post_ids, *clip_ids, *made}
-        longer = {text for text in self._whole if len(text) >= _LEAST_DISTINCT_CHARS}
-        words = "|".join(
-            re.escape(text) for text in sorted(longer, key=lambda text: (-len(text), text))
-        )
-        pattern = f"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])" if words else "(?!)"
-        self._pattern = re.compile(pattern)
-        self._bytes = re.compile(pattern.encode())
+        words = _words({text for text in self._whole if len(text) >= LEAST_DISTINCT_CHARS})
+        theirs = {name for text in others for name in (text, safe_name(text), stored_name(text))}
+        self._whole -= theirs
+        theirs = {name for name in theirs if re.search(words, name)}
+        self._pattern, self._others = re.compile(words), re.compile(_words(theirs))
+        self._bytes = re.compile(words.encode()), re.compile(_words(theirs).encode())
 
     def in_text(self, text: str) -> bool:
         """Whether a text is one of the names, or speaks of one."""
-        return text in self._whole or self._pattern.search(text) is not None
+        return text in self._whole or _is_found(self._pattern, self._others, text)
 
     def in_bytes(self, content: bytes) -> bool:
         """Whether bytes speak of one of the longer names."""
-        return self._bytes.search(content) is not None
+        return _is_found(*self._bytes, content)
 
     def in_path(self, path: Path) -> bool:
         """Whether a file's name is made from one of the names."""
-        return path.stem in self._whole or self._pattern.search(path.as_posix()) is not None
+        is_found = _is_found(self._pattern, self._others, path.as_posix())
+        return path.stem in self._whole or is_found
+
+
+def _words(names: Collection[str]) -> str:
+    """Return a pattern of any of some names as whole words, the longest first."""
+    ordered = sorted(names, key=lambda text: (-len(text), text))
+    words = "|".join(re.escape(text) for text in ordered)
+    return f"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])" if words else "(?!)"
+
+
+def _is_found(pattern: re.Pattern[AnyStr], others: re.Pattern[AnyStr], content: AnyStr) -> bool:
+    """Whether a pattern is found outside what others are found as."""
+    found = [match.span() for match in pattern.finditer(content)]
+    if not found:
+        return False
+    theirs = [match.span() for match in others.finditer(content)]
+    return any(all(start < first or end > last for first, last in theirs) for start, end in found)
+
+
+def ids_of_others(runs: Sequence[Path], known: Collection[str]) -> set[str]:
+    """Return the ids of posts and clips in the tables of some runs that are not meant.
+
+    Args:
+        runs: The runs.
+        known: Ids of the posts, or clips, that are meant.
+    """
+    found: set[str] = set()
+    for run in runs:
+        for _, row in rows_of(run):
+            post_id, clip_id = post_of(row), row.get("clip_id")
+            if post_id not in known and clip_id not in known:
+                found |= {text for text in (post_id, clip_id) if text}
+    return found
 
 
 def run_folders(folders: Sequence[Path]) -> list[Path]:

@@ -14,6 +14,7 @@ from hashtag2action.curate.withdrawal.subject import (
     find_copies,
     find_subjects,
     ids_meant,
+    ids_of_others,
     run_folders,
     stages_of,
 )
@@ -104,7 +105,8 @@ def _remove(
     done.originals = [str(path) for path in left]
     done.stale = _take_down_pages(folders, list(stones))
     clip_ids = {clip_id for subject in subjects.values() for clip_id in subject.clip_ids}
-    names = Names(subjects, clip_ids)
+    others = ids_of_others(list(stones), subjects)
+    names = Names(subjects, clip_ids, others)
     digests = {digest for subject in subjects.values() for digest in subject.sha256s}
 
     def is_theirs(digest: str) -> bool:
