@@ -125,6 +125,12 @@ def test_id_that_may_lead_out_of_a_folder_is_refused(given: str) -> None:
         field_values.identifier(given)
 
 
+def test_id_that_looks_like_a_repeated_row_is_refused() -> None:
+    assert field_values.identifier("a#b") == "a#b"
+    with pytest.raises(ValueError, match="not an id"):
+        field_values.identifier("a#1")
+
+
 def test_id_read_as_a_decimal_number_is_refused() -> None:
     with pytest.raises(TypeError, match="lost its digits"):
         field_values.identifier(6.860369397781362e17)

@@ -183,7 +183,8 @@ def identifier(given: Any) -> str:
     """Read an id that may stand in a file name: nothing in it leads out of a folder.
 
     Raises:
-        ValueError: It is empty, too long, or holds controls, backslashes or `..`.
+        ValueError: It is empty, too long, holds controls, backslashes or `..`, or ends in # and a
+            number.
         TypeError: It was read as a decimal number and lost its last digits.
     """
     if isinstance(given, float):
@@ -195,6 +196,8 @@ def identifier(given: Any) -> str:
         or not text.isprintable()
         or "\\" in text
         or any(part in {"", ".", ".."} for part in parts)
+        # So end the names of repeated rows: `a#1` would be withdrawn with `a`, and not by itself.
+        or re.search(r"#\d+$", text)
     ):
         raise ValueError(f"not an id: {_shown(text)}")
     return text
