@@ -217,7 +217,7 @@ def things_of(
         size: Height and width of the frame.
     """
     keep = np.flatnonzero(persons >= MIN_SCORE)
-    animal = float(np.clip(animals.max(initial=0), 0, 1))
+    animal = min(float(animals.max(initial=0)), 1.0)
     if not len(keep):
         # Not worth a quarter of a millisecond: all that follows is about boxes.
         none = np.zeros(0, np.float32)
@@ -229,11 +229,12 @@ def things_of(
     boxes = clip_to_frame(corners.reshape(-1, 4), *size)
     groups = groups_of_one_thing(boxes, scores, MAX_OVERLAP)
     best = [group[0] for group in groups]
-    beside = [animals[keep][group].max(initial=0) for group in groups]
+    animals = animals[keep]
+    beside = [animals[group].max() for group in groups]
     return Things(
         boxes[best],
-        np.clip(scores[best], 0, 1).astype(np.float32),
-        np.clip(np.array(beside), 0, 1).astype(np.float32),
+        np.minimum(scores[best], 1, dtype=np.float32),
+        np.minimum(beside, 1, dtype=np.float32),
         animal,
         features[keep][best],
     )

@@ -76,31 +76,35 @@ class NanoNet:
             # Means over areas take a fifth of the network's time, and a little less needs none.
             resampling = cv2.INTER_AREA if ratio < MOST_LINEAR else cv2.INTER_LINEAR
             frame = cv2.resize(frame, inner, interpolation=resampling)
-        # Its bytes are signed: what was 0 is -128.
-        picture = np.full((1, *shape, 3), GRAY ^ 128, np.uint8)
-        np.bitwise_xor(frame, 128, out=picture[0, : inner[1], : inner[0]])
-        places, boxes, sure, classes, features = self._run(picture.view(np.int8), long_side_px)
+        net = self._net_for(shape, long_side_px)
+        # Into its own memory. Its bytes are signed: what was 0 is -128.
+        picture = net.tensor(self._input)()[0].view(np.uint8)
+        picture[inner[1] :] = picture[:, inner[0] :] = GRAY ^ 128
+        np.bitwise_xor(frame, 128, out=picture[: inner[1], : inner[0]])
+        del picture  # a net that runs must not be looked into
+        places, boxes, sure, classes, features = self._run(net)
         persons, animals = sure * classes[:, 0], sure * classes[:, 1:].max(axis=1, initial=0)
         scale = np.array([inner[0] / width, inner[1] / height], np.float32)
         cells = cells_of(*shape, STRIDES[0])[places]
         return things_of(boxes, persons, animals, features, cells, scale, (height, width))
 
-    def _run(self, picture: np.ndarray, long_side_px: int) -> tuple[np.ndarray, ...]:
+    def _net_for(self, shape: tuple[int, int], long_side_px: int) -> Any:
+        """Return the interpreter of a scale, made ready for pictures of a height and width."""
+        if self._shapes.get(long_side_px) != shape:
+            if long_side_px not in self._nets:
+                self._nets[long_side_px] = self._new_net()
+            net = self._nets[long_side_px]
+            net.resize_tensor_input(self._input, (1, *shape, 3), strict=True)
+            net.allocate_tensors()
+            self._shapes[long_side_px] = shape
+        return self._nets[long_side_px]
+
+    def _run(self, net: Any) -> tuple[np.ndarray, ...]:
         """Return the cells (N,) that may show something, and what is said of them.
 
         That is boxes (N, 4) as the network has them, the chances of there being something (N,)
         and of its being of each class (N, 12), and features (N, 128).
         """
-        shape = picture.shape[1:3]
-        if self._shapes.get(long_side_px) != shape:
-            if long_side_px not in self._nets:
-                self._nets[long_side_px] = self._new_net()
-            net = self._nets[long_side_px]
-            net.resize_tensor_input(self._input, picture.shape, strict=True)
-            net.allocate_tensors()
-            self._shapes[long_side_px] = shape
-        net = self._nets[long_side_px]
-        net.set_tensor(self._input, picture)
         net.invoke()
         said: list[tuple[np.ndarray, ...]] = []
         first = 0
