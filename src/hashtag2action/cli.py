@@ -128,6 +128,9 @@ def report(
     _say({"report": str(path)}, str(path), as_json)
 
 
+app.command()(cli_data.explore)
+
+
 @app.command()
 def score(
     folder: Annotated[Path, typer.Argument(help="A finished curation.")],

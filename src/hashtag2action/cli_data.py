@@ -1,6 +1,10 @@
 """Verbs that look at data sets of clips and their splits. A part of `cli`."""
 
+import os
+import sys
+import webbrowser
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -102,6 +106,31 @@ def splits(
         lines.append(f"a mean over {len(found.splits)} of the {NUM_SPLITS} splits only")
     lines += [f"selection: {said}" for said in dict.fromkeys(found.selections)]
     say(asdict(found), "\n".join(lines), as_json)
+
+
+def explore(
+    folder: Annotated[Path, typer.Argument(help="A curation, or a folder of runs.")],
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0: any that is free.")
+    ] = 8420,
+    browser: Annotated[bool, typer.Option(help="Open the page, where there is a screen.")] = True,
+) -> None:
+    """Browse, filter and play the clips of a curation, kept and rejected, in a browser."""
+    from hashtag2action.explore.server import Server
+
+    with Server(folder, port) as server, suppress(KeyboardInterrupt):
+        print(f"{server.url}  (ctrl-C stops)", flush=True)
+        if browser and _has_screen():
+            webbrowser.open(server.url)
+        server.serve_forever()
+    print("stopped")
+
+
+def _has_screen() -> bool:
+    """Whether a browser would open before whoever started this, not at the far end of ssh."""
+    if "SSH_CONNECTION" in os.environ:
+        return False
+    return sys.platform == "darwin" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
 
 
 def _look_apart(

@@ -3,11 +3,11 @@
 Every chart carries its meaning as text too: in `aria-label`, and in a title per mark.
 """
 
-import bisect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import Markup
 
 from hashtag2action.report.svg import (
@@ -143,13 +143,10 @@ def _edges(reach: tuple[float, float], bounds: Sequence[float]) -> list[float]:
 
 
 def _counts(values: Sequence[float], edges: Sequence[float]) -> list[int]:
-    counts = [0] * (len(edges) - 1)
     nudge = (edges[-1] - edges[-2]) * 1e-6
-    for value in values:
-        # The nudge puts a value that equals an edge, but for rounding, into the bin on its right.
-        index = bisect.bisect_right(edges, value + nudge) - 1
-        counts[min(max(index, 0), len(counts) - 1)] += 1
-    return counts
+    # The nudge puts a value that equals an edge, but for rounding, into the bin on its right.
+    places = np.searchsorted(np.asarray(edges), np.asarray(values) + nudge, side="right") - 1
+    return np.bincount(places.clip(0, len(edges) - 2), minlength=len(edges) - 1).tolist()
 
 
 def _bar(

@@ -162,14 +162,19 @@ def _shuffled(row: Row) -> str:
 def _card(run: Path, row: Row) -> Card:
     image, fault = "", ""
     try:
-        image = _strip(_video_path(run, row), row)
+        image = jpeg_uri(strip(video_of(run, row), row))
     except VideoError as error:
         fault = without_folders(str(error))
     tags = tuple(str(tag) for tag in (row["hashtags"] or [])[:6])
     return Card(str(row["clip_id"]), _caption(row), tags, image, fault)
 
 
-def _video_path(run: Path, row: Row) -> Path:
+def video_of(run: Path, row: Row) -> Path:
+    """Return the video of a row, by its `video_path`.
+
+    Raises:
+        VideoError: The row names none, or it is gone.
+    """
     if not row["video_path"]:
         raise VideoError("the row names no video")
     path = Path(row["video_path"])
@@ -190,15 +195,25 @@ def _caption(row: Row) -> str:
     return ", ".join(parts)
 
 
-def _strip(path: Path, row: Row) -> str:
+def strip(path: Path, row: Row, short_side_px: int = SHORT_SIDE_PX) -> np.ndarray:
+    """Lay frames of a row's scene beside each other, uint8 (H, W, 3), RGB.
+
+    Args:
+        path: Its video.
+        row: `start_s`, `end_s`, `width_px` and `height_px` are read.
+        short_side_px: Shorter side of one frame.
+
+    Raises:
+        VideoError: The row has no scene, or no frame of it can be decoded.
+    """
     if row["start_s"] is None or row["end_s"] is None:
         raise VideoError("the row has no scene")
     columns, lines = _layout(row["width_px"] or 9, row["height_px"] or 16)
     count = columns * lines
     span = row["end_s"] - row["start_s"]
     times = [row["start_s"] + span * (index + 0.5) / count for index in range(count)]
-    frames = decode_at(path, times, SHORT_SIDE_PX)
-    return jpeg_uri(_tiled(frames, columns, lines))
+    frames = decode_at(path, times, short_side_px)
+    return _tiled(frames, columns, lines)
 
 
 def _layout(width: int, height: int) -> tuple[int, int]:
@@ -222,8 +237,13 @@ def _tiled(frames: np.ndarray, columns: int, lines: int) -> np.ndarray:
 
 def jpeg_uri(picture: np.ndarray, quality: int = JPEG_QUALITY) -> str:
     """Encode an RGB picture (height, width, 3) as a JPEG data URI."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(picture, quality)).decode()
+
+
+def jpeg(picture: np.ndarray, quality: int = JPEG_QUALITY) -> bytes:
+    """Encode an RGB picture (height, width, 3) as a JPEG."""
     done, data = cv2.imencode(
         ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
     )
     assert done, "OpenCV could not encode a JPEG"
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
+    return data.tobytes()

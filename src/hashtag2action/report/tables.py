@@ -69,5 +69,10 @@ def numbers(table: pa.Table | None, column: str) -> list[float]:
     """Return the known, finite values of a numeric column as plain numbers."""
     if table is None or column not in table.column_names:
         return []
-    values = pc.cast(table[column], pa.float64())
+    return numbers_in(table[column])
+
+
+def numbers_in(column: pa.ChunkedArray) -> list[float]:
+    """Return the known, finite values of a column of numbers as plain numbers."""
+    values = pc.cast(column, pa.float64(), safe=False)
     return values.filter(pc.fill_null(pc.is_finite(values), False)).to_pylist()

@@ -30,7 +30,7 @@ def histograms(run: Path, measures: Sequence[Measure] = MEASURES) -> list[Histog
     """Draw the histogram behind each threshold that a run has measured and set, or may set."""
     drawn = []
     for measure in measures:
-        bounds = _bounds(measure, stage_settings(run, measure.stage))
+        bounds = bounds_of(measure, stage_settings(run, measure.stage))
         if not bounds and not measure.is_shown_unbound:
             continue
         kept, rejected = (_values(run, measure, side) for side in ("kept", "rejected"))
@@ -57,7 +57,8 @@ def histograms(run: Path, measures: Sequence[Measure] = MEASURES) -> list[Histog
     return drawn
 
 
-def _bounds(measure: Measure, settings: dict[str, Any]) -> list[Threshold]:
+def bounds_of(measure: Measure, settings: dict[str, Any]) -> list[Threshold]:
+    """Return the thresholds that a stage's settings, flattened, put on a measure."""
     bounds = []
     for name, is_minimum in ((measure.rejects_below, True), (measure.rejects_above, False)):
         value = _setting(name, settings)

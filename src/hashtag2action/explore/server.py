@@ -1,0 +1,245 @@
+"""HTTP on this machine's own address: what may be asked, by whom, and what comes back.
+
+Only pages of this server may ask: a `Host` that is no name of this machine is refused, so that no
+name on the web can be pointed here, and every answer forbids other pages to embed or read it.
+"""
+
+import logging
+import re
+import sys
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from hashtag2action import __version__
+from hashtag2action.errors import ConfigError, Hashtag2ActionError, VideoError
+from hashtag2action.explore.listings import Shelf
+from hashtag2action.explore.media import Span, span_of
+from hashtag2action.explore.pages import Pages
+from hashtag2action.explore.stills import ROW, SIZES, Stills
+from hashtag2action.explore.view import QueryError, read_view
+from hashtag2action.report.sheets import video_of
+from hashtag2action.report.svg import svg, text
+
+log = logging.getLogger(__name__)
+
+ADDRESS = "127.0.0.1"
+PORT = 8420
+"""Chosen: none of the ports that notebooks and dashboards take by default."""
+_NAMES = {"127.0.0.1", "localhost", "[::1]"}
+"""Names of this machine, also at the near end of a forwarded port."""
+_MAX_QUERY = 20_000  # characters; a view with every bound set has some 4,000
+_POLICY = (
+    "default-src 'none'; img-src 'self' data:; media-src 'self'; script-src 'self'; "
+    "style-src 'self' 'unsafe-inline'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # No frame of a video stays in the browser's files.
+    "Cache-Control": "no-store",
+}
+
+Query = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back for one request."""
+
+    body: bytes | Span
+    kind: str = "text/html; charset=utf-8"
+    status: HTTPStatus = HTTPStatus.OK
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Explorer:
+    """Answers requests about the curations of a folder; knows nothing of connections."""
+
+    def __init__(self, folder: Path) -> None:
+        """Find the runs.
+
+        Raises:
+            ManifestError: There is no run of a curation in the folder.
+        """
+        self._shelf = Shelf(folder)
+        self._stills = Stills()
+        self._pages = Pages(folder, self._shelf)
+        self._files = {
+            "/style.css": Answer(self._pages.style.encode(), "text/css; charset=utf-8"),
+            "/explore.js": Answer(self._pages.script.encode(), "text/javascript; charset=utf-8"),
+        }
+
+    def get(self, path: str, query: Query, asked_range: str | None = None) -> Answer:
+        """Answer a request for something to see."""
+        if path == "/media":
+            return self._media(query, asked_range)
+        pages = {"/": self._grid, "/clip": self._clip, "/still": self._still}
+        if path in pages:
+            return pages[path](query)
+        if path in self._files:
+            return self._files[path]
+        return self.refusal(HTTPStatus.NOT_FOUND, "There is no such page.")
+
+    def refusal(self, status: HTTPStatus, why: str) -> Answer:
+        """Say in words why there is nothing else."""
+        return Answer(self._pages.words(status.phrase, why).encode(), status=status)
+
+    def _grid(self, query: Query) -> Answer:
+        if any(not value.strip() for _, value in query):
+            # A form sends its empty fields, too: the address that stays is the short one.
+            return _see(f"/?{read_view(query).query}")
+        return Answer(self._pages.grid(self._pages.find(read_view(query))).encode())
+
+    def _clip(self, query: Query) -> Answer:
+        listing, place = self._pages.row_named(query)
+        found = self._pages.find(read_view(query))
+        return Answer(self._pages.clip(found, listing, place).encode())
+
+    def _media(self, query: Query, asked_range: str | None) -> Answer:
+        listing, place = self._pages.row_named(query)
+        row = listing.rows([place], ROW)[0]
+        try:
+            span = span_of(video_of(listing.run.folder, row), asked_range)
+        except VideoError as error:
+            return self.refusal(HTTPStatus.NOT_FOUND, f"No video: {error}")
+        if span is None:
+            return Answer(b"", "text/plain", HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+        told = {"Accept-Ranges": "bytes"}
+        if span.is_whole:
+            return Answer(span, span.kind, headers=told)
+        told["Content-Range"] = f"bytes {span.first}-{span.end - 1}/{span.size}"
+        return Answer(span, span.kind, HTTPStatus.PARTIAL_CONTENT, told)
+
+    def _still(self, query: Query) -> Answer:
+        given = dict(query)
+        size = given.get("size", "small")
+        if size not in SIZES:
+            raise QueryError(f"no size {size!r}")
+        try:
+            listing, place = self._pages.row_named(query)
+            row = listing.rows([place], ROW)[0]
+            return Answer(self._stills.of(listing.run.folder, row, size), "image/jpeg")
+        except VideoError as error:
+            return Answer(_in_a_picture(str(error)), "image/svg+xml")
+
+
+class Server(ThreadingHTTPServer):
+    """A server of one explorer, on this machine's own address only."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, folder: Path, port: int = PORT) -> None:
+        """Find the runs and take a port.
+
+        Args:
+            folder: A curation, or a folder of runs.
+            port: 0 takes any that is free.
+
+        Raises:
+            ManifestError: There is no run of a curation in the folder.
+            ConfigError: The port cannot be had.
+        """
+        self.explorer = Explorer(folder)
+        try:
+            super().__init__((ADDRESS, port), _Handler)
+        except (OSError, OverflowError) as error:
+            raise ConfigError(f"--port {port}: {error}; --port 0 takes any that is free") from error
+
+    @property
+    def url(self) -> str:
+        """Where the first page is."""
+        return f"http://{ADDRESS}:{self.server_port}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Note a connection that broke, as browsers break many; tell what is our own fault."""
+        is_broken = isinstance(sys.exception(), OSError)
+        log.log(logging.DEBUG if is_broken else logging.ERROR, "a request failed", exc_info=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = f"hashtag2action/{__version__}"
+    sys_version = ""
+    timeout = 60
+    server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def do_GET(self) -> None:
+        """Answer GET."""
+        self._answer(self._got)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is called
+        """Keep requests off the terminal."""
+        log.debug(format % args)
+
+    def _got(self) -> Answer:
+        url = urlsplit(self.path)
+        asked_range = self.headers.get("Range")
+        return self.server.explorer.get(url.path, _pairs(url.query), asked_range)
+
+    def _answer(self, make: Any) -> None:
+        explorer = self.server.explorer
+        try:
+            answer = self._stranger() or make()
+        except QueryError as error:
+            answer = explorer.refusal(HTTPStatus.NOT_FOUND, str(error))
+        except Hashtag2ActionError as error:
+            answer = explorer.refusal(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+        except OSError as error:
+            why = f"{error.filename}: {error.strerror}; was the run changed a moment ago?"
+            answer = explorer.refusal(HTTPStatus.INTERNAL_SERVER_ERROR, why)
+        self._send(answer)
+
+    def _stranger(self) -> Answer | None:
+        """Refuse who does not call this machine by its own name."""
+        host = self.headers.get("Host", "")
+        name = re.sub(r":\d+$", "", host)
+        if name.lower() in _NAMES:
+            return None
+        # What a stranger sees names nothing of the run.
+        return Answer(b"not for this host", "text/plain", HTTPStatus.MISDIRECTED_REQUEST)
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in (_HEADERS | answer.headers).items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", answer.kind)
+        body = answer.body
+        size = body.end - body.first if isinstance(body, Span) else len(body)
+        self.send_header("Content-Length", str(size))
+        self.end_headers()
+        for block in body.blocks() if isinstance(body, Span) else (body,):
+            self.wfile.write(block)
+
+
+def _pairs(query: str) -> Query:
+    if len(query) > _MAX_QUERY:
+        raise QueryError("the address is too long")
+    try:
+        return parse_qsl(query, keep_blank_values=True, errors="strict")
+    except ValueError as error:
+        raise QueryError("the address cannot be read") from error
+
+
+def _see(address: str) -> Answer:
+    return Answer(b"", status=HTTPStatus.SEE_OTHER, headers={"Location": address})
+
+
+def _in_a_picture(words: str) -> bytes:
+    """Write in place of a strip why there is none."""
+    lines = [words[start : start + 42] for start in range(0, min(len(words), 126), 42)]
+    marks = [text(140, 46 + 16 * place, line, "why") for place, line in enumerate(lines)]
+    drawn = str(svg(280, 100, words, marks)).replace(
+        "<svg ", '<svg xmlns="http://www.w3.org/2000/svg" fill="#777" font-size="12" '
+        'font-family="sans-serif" ', 1
+    )  # fmt: skip
+    return drawn.encode()
