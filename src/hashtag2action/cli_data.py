@@ -115,7 +115,7 @@ def explore(
     ] = 8420,
     browser: Annotated[bool, typer.Option(help="Open the page, where there is a screen.")] = True,
 ) -> None:
-    """Browse, filter and play the clips of a curation, kept and rejected, in a browser."""
+    """Browse, play and judge the clips of a curation, kept and rejected, in a browser."""
     from hashtag2action.explore.server import Server
 
     with Server(folder, port) as server, suppress(KeyboardInterrupt):

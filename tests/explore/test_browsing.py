@@ -86,8 +86,8 @@ def test_a_bound_means_the_number_that_is_shown(tmp_path: Path) -> None:
     (folder / "kept").mkdir(parents=True)
     pq.write_table(table, folder / "kept" / "part-00000.parquet")
     listing = Listing(Run("curation", "x", tmp_path), folder, "kept", (("part-00000", 0, 0),))
-    assert find(listing, View(bounds={"share": (0.7, None)})).tolist() == [1]
-    assert find(listing, View(bounds={"share": (None, 0.2)})).tolist() == [0]
+    assert find(listing, View(bounds={"share": (0.7, None)}), {}).tolist() == [1]
+    assert find(listing, View(bounds={"share": (None, 0.2)}), {}).tolist() == [0]
 
 
 def test_a_form_with_empty_fields_leads_to_a_short_address(shown) -> None:

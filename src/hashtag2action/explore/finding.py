@@ -4,11 +4,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hashtag2action.curate.verdicts import Verdicts
 from hashtag2action.explore.listings import Listing
-from hashtag2action.explore.view import View
+from hashtag2action.explore.view import OPEN, RANDOM, View
 
 
-def find(listing: Listing, view: View) -> np.ndarray:
+def find(listing: Listing, view: View, verdicts: Verdicts) -> np.ndarray:
     """Return the places of the rows of a view, int64 (N,), in its order.
 
     What names a column that the table has not is passed over; `passed_over` says it.
@@ -16,10 +17,15 @@ def find(listing: Listing, view: View) -> np.ndarray:
     if not listing.num_rows:
         return np.zeros(0, np.int64)
     masks = [*_of_texts(listing, view), *_of_bounds(listing, view)]
+    masks += _of_verdicts(listing, view, verdicts)
     is_in = np.ones(listing.num_rows, bool)
     for mask in masks:
         is_in &= np.asarray(pc.fill_null(mask, False).to_numpy())
     places = np.flatnonzero(is_in)
+    if view.sort == RANDOM:
+        # Drawn over the whole table, so that filters leave the order of what is left.
+        drawn = np.random.default_rng(0).permutation(listing.num_rows)
+        return drawn[is_in[drawn]]
     if view.sort not in listing.sortable:
         return places
     values = listing.column(view.sort)
@@ -38,7 +44,7 @@ def passed_over(listing: Listing, view: View) -> list[str]:
         for name in view.bounds
         if name not in listing.numeric
     ]
-    if view.sort and view.sort not in listing.sortable:
+    if view.sort and view.sort not in {RANDOM, *listing.sortable}:
         said.append(f"{view.sort} is no column to sort by in this table")
     if view.rule and listing.rules is None:
         said.append("no row of this table has a reason to have left")
@@ -71,6 +77,18 @@ def _of_bounds(listing: Listing, view: View) -> list[pa.ChunkedArray]:
             for end, compare in ((least, pc.greater_equal), (most, pc.less_equal)):
                 masks += [compare(values, _as(end, values.type))] if end is not None else []
     return masks
+
+
+def _of_verdicts(listing: Listing, view: View, verdicts: Verdicts) -> list[pa.ChunkedArray]:
+    if not view.judged:
+        return []
+    wanted = [
+        clip_id
+        for (question, clip_id), verdict in verdicts.items()
+        if question == view.question and view.judged in {OPEN, verdict.answer}
+    ]
+    is_judged = pc.is_in(listing.ids, pa.array(wanted, pa.string()))
+    return [pc.invert(is_judged) if view.judged == OPEN else is_judged]
 
 
 def _as(value: float, kind: pa.DataType) -> pa.Scalar:

@@ -9,8 +9,10 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from hashtag2action.curate.verdicts import ANSWERS, QUESTIONS, Verdicts
 from hashtag2action.errors import VideoError
 from hashtag2action.explore.finding import count_rules, find, passed_over
+from hashtag2action.explore.judge import Judge
 from hashtag2action.explore.listings import Listing, Shelf, flat
 from hashtag2action.explore.stills import ROW, spanned
 from hashtag2action.explore.view import QueryError, View
@@ -27,7 +29,16 @@ ROWS_PER_PAGE = 60
 """Chosen: some screens of strips, decoded as they come into sight."""
 MAX_TAGS = 6
 """Tags shown under a strip; chosen as in the report."""
-_CARD = ("start_s", "end_s", "hashtags", "person_fraction", "motion_score", "reject_reason")
+_CARD = (
+    "clip_id",
+    "hashtag",
+    "start_s",
+    "end_s",
+    "hashtags",
+    "person_fraction",
+    "motion_score",
+    "reject_reason",
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,10 @@ class Card:
     caption: str
     tags: tuple[str, ...]
     reason: str
+    can_be_judged: bool
+    answer: str
+    asked: str
+    """The tag that is asked about, where that is the question."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,12 @@ class Found:
     view: View
     listing: Listing
     places: np.ndarray
+    verdicts: Verdicts
+
+    def answer(self, clip_id: str) -> str:
+        """Return what was said about a clip, or ''."""
+        verdict = self.verdicts.get((self.view.question, clip_id))
+        return (verdict.answer or "") if verdict else ""
 
     def id_at(self, at: int | None, step: int) -> str | None:
         """Return the id of the row some steps from one of those found, or None."""
@@ -63,9 +84,9 @@ class Found:
 class Pages:
     """The pages over the runs of a folder."""
 
-    def __init__(self, folder: Path, shelf: Shelf) -> None:
+    def __init__(self, folder: Path, shelf: Shelf, judge: Judge) -> None:
         """Read the templates."""
-        self._shelf = shelf
+        self._shelf, self._judge = shelf, judge
         self._title = folder.resolve().name
         loader = jinja2.FileSystemLoader(TEMPLATES)
         self._environment = jinja2.Environment(
@@ -76,7 +97,8 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters |= {"number": number}
-        self._environment.globals |= {"title": self._title}
+        self._environment.globals |= {"title": self._title, "token": judge.token}
+        self._environment.globals |= {"questions": QUESTIONS, "answers": ANSWERS}
         parts = (report.TEMPLATES / "report.css", TEMPLATES / "explore.css")
         self.style = "\n".join(path.read_text(encoding="utf-8") for path in parts)
         self.script = (TEMPLATES / "explore.js").read_text(encoding="utf-8")
@@ -96,7 +118,8 @@ class Pages:
         if listing is None:
             raise QueryError(f"no table {stage}/{view.side} in {run}")
         self._shelf.touch(listing)
-        return Found(view, listing, find(listing, view))
+        verdicts = self._judge.verdicts(listing.run)
+        return Found(view, listing, find(listing, view, verdicts), verdicts)
 
     def row_named(self, query: Sequence[tuple[str, str]]) -> tuple[Listing, int]:
         """Return the table and the place of the row that a query names.
@@ -112,6 +135,11 @@ class Pages:
             raise QueryError("There is no such row; was it withdrawn?")
         return listing, place
 
+    def onward(self, found: Found, place: int) -> str | None:
+        """Return the id of the row behind one of those found, or None."""
+        here = np.flatnonzero(found.places == place)
+        return found.id_at(int(here[0]), 1) if here.size else None
+
     def grid(self, found: Found) -> str:
         """Return the page of a grid of rows."""
         view, listing = found.view, found.listing
@@ -122,7 +150,8 @@ class Pages:
         return self._fill(
             "grid.html",
             view=view,
-            cards=[_card(row, view.sort) for row in rows],
+            cards=[_card(row, found) for row in rows],
+            num_judged=sum(question == view.question for question, _ in found.verdicts),
             first=first,
             num_found=len(found.places),
             page=min(view.page, found.num_pages),
@@ -141,7 +170,7 @@ class Pages:
         here = np.flatnonzero(found.places == place)
         at = int(here[0]) if here.size else None
         near = {"before": found.id_at(at, -1), "after": found.id_at(at, 1)}
-        columns = (*ROW, "reject_reason", "description")
+        columns = (*ROW, "reject_reason", "description", "clip_id", "hashtag")
         row = spanned(listing.whole_row(place) | listing.rows([place], columns)[0])
         page = 1 if at is None else at // ROWS_PER_PAGE + 1
         try:
@@ -154,6 +183,7 @@ class Pages:
             view=found.view.but(page=page),
             row_id=listing.ids[place].as_py(),
             near=near,
+            answer=found.answer(str(row["clip_id"])),
             at=at,
             num_found=len(found.places),
             row=row,
@@ -202,8 +232,8 @@ def thresholds(listing: Listing, column: str) -> list[Threshold]:
     ]
 
 
-def _card(row: Row, sorted_by: str) -> Card:
-    parts = []
+def _card(row: Row, found: Found) -> Card:
+    parts, sorted_by = [], found.view.sort
     if row["start_s"] is not None and row["end_s"] is not None:
         parts.append(f"{row['start_s']:.1f}-{row['end_s']:.1f} s")
     if row["person_fraction"] is not None:
@@ -214,7 +244,16 @@ def _card(row: Row, sorted_by: str) -> Card:
     if sorted_by not in _CARD and isinstance(value, int | float):
         parts.append(f"{sorted_by} {number(value)}")
     tags = tuple(str(tag) for tag in (row["hashtags"] or [])[:MAX_TAGS])
-    return Card(str(row["id"]), ", ".join(parts), tags, row["reject_reason"] or "")
+    row_id = str(row["id"])
+    return Card(
+        row_id,
+        ", ".join(parts),
+        tags,
+        row["reject_reason"] or "",
+        row["clip_id"] is not None,
+        found.answer(row_id),
+        (row["hashtag"] or "") if found.view.question == "tag" else "",
+    )
 
 
 def _chart(found: Found) -> Markup:

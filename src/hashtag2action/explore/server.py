@@ -1,26 +1,31 @@
 """HTTP on this machine's own address: what may be asked, by whom, and what comes back.
 
 Only pages of this server may ask: a `Host` that is no name of this machine is refused, so that no
-name on the web can be pointed here, and every answer forbids other pages to embed or read it.
+name on the web can be pointed here, and every answer forbids other pages to embed or read it. A
+verdict, the one thing that is written, needs a key that only these pages show.
 """
 
+import json
 import logging
 import re
+import secrets
 import sys
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from hashtag2action import __version__
+from hashtag2action.curate.verdicts import ANSWERS
 from hashtag2action.errors import ConfigError, Hashtag2ActionError, VideoError
+from hashtag2action.explore.judge import Judge
 from hashtag2action.explore.listings import Shelf
 from hashtag2action.explore.media import Span, span_of
 from hashtag2action.explore.pages import Pages
 from hashtag2action.explore.stills import ROW, SIZES, Stills
-from hashtag2action.explore.view import QueryError, read_view
+from hashtag2action.explore.view import QueryError, View, read_view
 from hashtag2action.report.sheets import video_of
 from hashtag2action.report.svg import svg, text
 
@@ -72,7 +77,8 @@ class Explorer:
         """
         self._shelf = Shelf(folder)
         self._stills = Stills()
-        self._pages = Pages(folder, self._shelf)
+        self._judge = Judge(self._shelf)
+        self._pages = Pages(folder, self._shelf, self._judge)
         self._files = {
             "/style.css": Answer(self._pages.style.encode(), "text/css; charset=utf-8"),
             "/explore.js": Answer(self._pages.script.encode(), "text/javascript; charset=utf-8"),
@@ -88,6 +94,44 @@ class Explorer:
         if path in self._files:
             return self._files[path]
         return self.refusal(HTTPStatus.NOT_FOUND, "There is no such page.")
+
+    def judge(self, form: Query, *, as_json: bool) -> Answer:
+        """Write a verdict down, or take the last one back, and lead on.
+
+        Args:
+            form: `token`; `answer`, one of the answers, `none` or `undo`; `view`, the query of the
+                page; `run`, `table`, `id`, the row; `from`, `grid` or `clip`.
+            as_json: Whether a script asks, which stays on its page.
+        """
+        given = dict(form)
+        if not secrets.compare_digest(given.get("token", "").encode(), self._judge.token.encode()):
+            return self.refusal(HTTPStatus.FORBIDDEN, "Load the page again: its key is an old one.")
+        query = pairs_of(given.get("view", ""))
+        view, answer = read_view(query), given.get("answer", "")
+        if answer == "undo":
+            return self._undo(view)
+        if answer not in {*ANSWERS, "none"}:
+            raise QueryError(f"no answer {answer!r}")
+        listing, place = self._pages.row_named(form)
+        # Before it is written: the clip may then no longer be among those that the view finds.
+        onward = self._pages.onward(self._pages.find(view), place)
+        said = self._judge.say(listing, place, view.question, None if answer == "none" else answer)
+        if as_json:
+            body = json.dumps({"id": said.clip_id, "answer": said.answer or ""})
+            return Answer(body.encode(), "application/json")
+        if given.get("from") == "grid":
+            return _see(f"/?{view.query}")
+        return _see(f"/clip?{view.query}&{urlencode({'id': onward or said.clip_id})}")
+
+    def _undo(self, view: View) -> Answer:
+        step = self._judge.undo()
+        if step is None:
+            return _see(f"/?{view.query}")
+        table = (step.run.name, step.stage, step.side)
+        if (view.run, view.stage, view.side) != table:
+            view = View(*table)
+        view = view.but(question=step.said.question, page=view.page)
+        return _see(f"/clip?{view.query}&{urlencode({'id': step.said.clip_id})}")
 
     def refusal(self, status: HTTPStatus, why: str) -> Answer:
         """Say in words why there is nothing else."""
@@ -177,6 +221,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer GET."""
         self._answer(self._got)
 
+    def do_POST(self) -> None:
+        """Answer POST."""
+        self._answer(self._told)
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is called
         """Keep requests off the terminal."""
         log.debug(format % args)
@@ -184,7 +232,24 @@ class _Handler(BaseHTTPRequestHandler):
     def _got(self) -> Answer:
         url = urlsplit(self.path)
         asked_range = self.headers.get("Range")
-        return self.server.explorer.get(url.path, _pairs(url.query), asked_range)
+        return self.server.explorer.get(url.path, pairs_of(url.query), asked_range)
+
+    def _told(self) -> Answer:
+        explorer = self.server.explorer
+        # What was sent may be left unread: then nothing else can come on this connection.
+        self.close_connection = True
+        if urlsplit(self.path).path != "/verdict":
+            return explorer.refusal(HTTPStatus.NOT_FOUND, "There is no such page.")
+        origin = self.headers.get("Origin")
+        is_foreign = origin is not None and urlsplit(origin).netloc != self.headers["Host"]
+        if is_foreign or self.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            return explorer.refusal(HTTPStatus.FORBIDDEN, "Only pages of this server may judge.")
+        size = self.headers.get("Content-Length", "")
+        if not size.isdecimal() or int(size) > _MAX_QUERY:
+            return explorer.refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That is no verdict.")
+        form = pairs_of(self.rfile.read(int(size)).decode("ascii", errors="replace"))
+        as_json = self.headers.get("Accept") == "application/json"
+        return explorer.judge(form, as_json=as_json)
 
     def _answer(self, make: Any) -> None:
         explorer = self.server.explorer
@@ -216,12 +281,19 @@ class _Handler(BaseHTTPRequestHandler):
         body = answer.body
         size = body.end - body.first if isinstance(body, Span) else len(body)
         self.send_header("Content-Length", str(size))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         for block in body.blocks() if isinstance(body, Span) else (body,):
             self.wfile.write(block)
 
 
-def _pairs(query: str) -> Query:
+def pairs_of(query: str) -> Query:
+    """Read a query, or a form's fields.
+
+    Raises:
+        QueryError: It is too long, or not UTF-8.
+    """
     if len(query) > _MAX_QUERY:
         raise QueryError("the address is too long")
     try:

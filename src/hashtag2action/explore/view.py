@@ -6,6 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from hashtag2action.curate.verdicts import ANSWERS, QUESTIONS
+
+OPEN = "open"
+"""Clips that were not judged yet."""
+RANDOM = "random"
+"""An order that is none of a column's: a sample is judged from its beginning."""
+
 
 class QueryError(Exception):
     """A query that asks for nothing there is; the text is for whoever typed it."""
@@ -28,10 +35,18 @@ class View:
     page: int = 1
     bounds: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """Least and greatest value by column."""
+    question: str = "person"
+    """What is asked about the clips."""
+    judged: str = ""
+    """An answer that the clips were given, or `open`; '' for any."""
 
     def but(self, **changes: Any) -> "View":
         """Return the view with something else; other rows begin on their first page."""
         return replace(self, **({"page": 1} | changes))
+
+    def without(self, column: str) -> "View":
+        """Return the view without the bounds of a column."""
+        return self.but(bounds={name: ends for name, ends in self.bounds.items() if name != column})
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the query, without what is as usual."""
@@ -42,6 +57,8 @@ class View:
             ("reason", self.rule),
             ("sort", self.sort),
             ("desc", "1" if self.is_descending else ""),
+            ("ask", self.question if self.question != "person" else ""),
+            ("judged", self.judged),
             ("page", str(self.page) if self.page > 1 else ""),
         ]
         for name, (least, most) in self.bounds.items():
@@ -59,7 +76,7 @@ def read_view(query: Sequence[tuple[str, str]]) -> View:
     """Read a view from the pairs of a query; of a name given twice the last counts.
 
     Raises:
-        QueryError: A number is none.
+        QueryError: A number is none, or the question is not asked.
     """
     given = {name: value.strip() for name, value in query}
     stage, _, side = given.get("table", "").partition("/")
@@ -73,6 +90,9 @@ def read_view(query: Sequence[tuple[str, str]]) -> View:
     page = given.get("page") or "1"
     if not page.isdecimal() or len(page) > 9:
         raise QueryError(f"page: {page!r} is no page")
+    question, judged = given.get("ask") or "person", given.get("judged", "")
+    if question not in QUESTIONS or judged not in {"", OPEN, *ANSWERS}:
+        raise QueryError("ask, judged: there is no such question or answer")
     return View(
         run=given.get("run", ""),
         stage=stage,
@@ -83,6 +103,8 @@ def read_view(query: Sequence[tuple[str, str]]) -> View:
         is_descending=given.get("desc") == "1",
         page=max(1, int(page)),
         bounds=bounds,
+        question=question,
+        judged=judged,
     )
 
 

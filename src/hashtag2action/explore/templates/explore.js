@@ -2,10 +2,47 @@
 // Keys, short addresses and a video that plays its clip again; every page works without.
 const follow = (kind) => { const link = document.querySelector(`a[rel="${kind}"]`); if (link) link.click(); };
 
+document.documentElement.classList.add("scripted");
+
+// A verdict in the grid leaves the page where it is.
+const judge = async (form, answer) => {
+  const body = new URLSearchParams(new FormData(form));
+  body.set("answer", answer);
+  const reply = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } }).catch(() => null);
+  if (!reply || !reply.ok) { form.querySelector("button").setCustomValidity("Not saved: load the page again."); form.reportValidity(); return; }
+  const { answer: said } = await reply.json();
+  for (const button of form.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.value === said));
+};
+for (const form of document.querySelectorAll(".grid form.judge")) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const pressed = event.submitter.getAttribute("aria-pressed") === "true";
+    judge(form, pressed ? "none" : event.submitter.value);
+  });
+}
+
+const cards = [...document.querySelectorAll(".grid .card")];
+const step = (by) => {
+  const at = cards.indexOf(document.activeElement.closest(".grid .card"));
+  const card = cards[at < 0 ? 0 : at + by];
+  if (card) card.querySelector(".look").focus();
+};
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, video")) return;
-  const kind = { j: "next", ArrowRight: "next", k: "prev", ArrowLeft: "prev", Escape: "up" }[event.key];
-  if (kind) follow(kind);
+  const answer = { y: "yes", n: "no", u: "unsure", z: "undo" }[event.key];
+  const place = cards.length ? document.activeElement.closest(".grid .card") : document.querySelector(".asked");
+  const button = answer && place && place.querySelector(`button[value="${answer}"]`);
+  if (button) {
+    event.preventDefault();
+    button.click();
+    if (cards.length) step(1);
+  } else if (cards.length && (event.key === "j" || event.key === "k")) {
+    step(event.key === "j" ? 1 : -1);
+  } else {
+    const kind = { j: "next", ArrowRight: "next", k: "prev", ArrowLeft: "prev", Escape: "up" }[event.key];
+    if (kind) follow(kind);
+  }
 });
 
 const video = document.querySelector("video[data-start]");
