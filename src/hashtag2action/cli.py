@@ -134,7 +134,10 @@ app.command()(cli_data.explore)
 @app.command()
 def score(
     folder: Annotated[Path, typer.Argument(help="A finished curation.")],
-    truth: Annotated[Path, typer.Option("--truth", help="Labelled truth, as JSON.")],
+    truth: Annotated[
+        Path,
+        typer.Option("--truth", help="Labelled truth, as JSON, or verdicts.jsonl of h2a explore."),
+    ],
     as_json: Json = False,
 ) -> None:
     """Compare a curation with labelled truth."""

@@ -4,6 +4,9 @@ Truth is a JSON object, post id -> {readable, scenes: [{start_s, end_s, who, act
 duplicate_of}. `who` is `person`, `nobody`, or anything else for scenes that have no verdict; a
 scene with `"transition": "dissolve"` begins with a dissolve from `transition_start_s` to
 `transition_end_s` instead of a hard cut.
+
+Or truth is `verdicts.jsonl`, what a person said about clips in `h2a explore`: then persons and tags
+alone are compared, and only on the clips that were judged.
 """
 
 import json
@@ -15,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 
+from hashtag2action.curate.verdicts import read_verdicts
 from hashtag2action.errors import ManifestError, SourceError
 from hashtag2action.manifest import Manifest, find_stage
 from hashtag2action.sources.base import normalize_hashtag
@@ -71,6 +75,8 @@ def score(run: Path, truth_file: Path) -> dict[str, Any]:
         ManifestError: The run lacks a stage.
         SourceError: The truth cannot be read.
     """
+    if truth_file.suffix == ".jsonl":
+        return score_verdicts(run, truth_file)
     truth = read_truth(truth_file)
     analyzed = _rows(find_stage(run, "analyze_videos"), ("kept",))
     selected = _rows(find_stage(run, "select_clips"), ("kept", "rejected"))
@@ -105,6 +111,49 @@ def read_truth(path: Path) -> Truth:
         where = ".".join(map(str, first["loc"]))
         raise SourceError(f"{path}: {where}: {first['msg']}; found {first['input']!r}") from error
     return truth
+
+
+def score_verdicts(run: Path, file: Path) -> dict[str, Any]:
+    """Score a finished curation against what a person said about some of its clips.
+
+    Raises:
+        ManifestError: The run lacks a stage, or a line of the file is no verdict.
+        SourceError: There is no verdict in the file, or it is missing.
+    """
+    verdicts = read_verdicts(file)
+    if not verdicts:
+        raise SourceError(f"{file}: no verdict in it; h2a explore {run} writes them")
+    selected = _rows(find_stage(run, "select_clips"), ("kept", "rejected"))
+    kept = _rows(find_stage(run, "deduplicate"), ("kept",))
+    has_person = {row["clip_id"]: bool(row["has_person"]) for row in selected}
+    tag_of = {row["clip_id"]: row.get("hashtag") for row in kept}
+    pairs: list[tuple[bool, bool]] = []
+    right: dict[str, list[bool]] = defaultdict(list)
+    num_unsure = 0
+    for (question, clip_id), verdict in verdicts.items():
+        is_right = verdict.answer == "yes"
+        if verdict.answer == "unsure":
+            num_unsure += 1
+        elif question == "person" and clip_id in has_person:
+            pairs.append((has_person[clip_id], is_right))
+        elif question == "tag" and verdict.hashtag and tag_of.get(clip_id) == verdict.hashtag:
+            right[verdict.hashtag].append(is_right)
+    num_tags = sum(map(len, right.values()))
+    num_used = len(pairs) + num_tags + num_unsure
+    return {
+        "persons": _f1(
+            sum(said and true for said, true in pairs),
+            sum(said for said, _ in pairs),
+            sum(true for _, true in pairs),
+        ),
+        "tags": {tag: sum(values) / len(values) for tag, values in sorted(right.items())},
+        "judged": {
+            "persons": len(pairs),
+            "tags": num_tags,
+            "unsure": num_unsure,
+            "not_used": len(verdicts) - num_used,
+        },
+    }
 
 
 def score_cuts(truth: Truth, clips: list[Row]) -> tuple[Counts, Counts]:

@@ -108,7 +108,10 @@ def _short(value: Any) -> str:
 
 def _purity(facts: Facts) -> str:
     if facts.purity is None:
-        return "Not measured. `h2a score RUN --truth FILE` measures it on a sample you labelled."
+        return (
+            "Not measured. `h2a explore RUN` labels a sample, and "
+            "`h2a score RUN --truth RUN/verdicts.jsonl` measures it on that."
+        )
     mean = sum(facts.purity.values()) / len(facts.purity)
     lines = [f"Purity on a labelled sample, mean over {len(facts.purity)} tags: {mean:.3f}.", ""]
     lines += ["| tag | share of clips that show it |", "|---|---|"]
