@@ -34,6 +34,7 @@ _OFFSET_STEP_S = 1 / 16
 LAG = 2  # samples; chosen: a quarter of a second, half a clap
 _LEAST_GAIN = 0.004  # chosen: any speed a little off fits noise a little better
 _MIN_SIDE = 0.78
+_NOTHING = 1e-6  # of a length
 _EDGE_STEPS = (0.03, 0.015, 0.0075)
 
 
@@ -152,23 +153,23 @@ def _best_offsets(
         offsets.append(steps)
     speed_of, offset = np.concatenate(speeds), np.concatenate(offsets)
     wanted = speed_of[:, None] * one_s + offset[:, None]
-    is_inside = (wanted >= other_s[0]) & (wanted <= other_s[-1])
-    after = np.clip(np.searchsorted(other_s, wanted), 1, len(other_s) - 1)
-    before = after - 1
-    share = ((wanted - other_s[before]) / (other_s[after] - other_s[before])).astype(np.float32)
-    share *= is_inside
-    rest = is_inside - share
-    products = (one @ other.T).ravel()
-    at = before + np.arange(len(one_s)) * len(other_s)
+    inside = ((wanted >= other_s[0]) & (wanted <= other_s[-1])).astype(np.float32)
+    # Between which two pictures, and how far from the first to the second.
+    place = np.interp(wanted, other_s, np.arange(len(other_s))).astype(np.float32)
+    whole = np.floor(place)
+    before, share = whole.astype(np.int32), place - whole
+    products = one @ other.T
+    steps = np.diff(products, axis=1, append=np.float32(0))
+    at = before + np.arange(0, products.size, len(other_s), dtype=np.int32)
+    product = np.einsum("ij,ij->i", products.take(at) + share * steps.take(at), inside)
     energy, other_energy = (one**2).sum(1), (other**2).sum(1)
-    neighbors = np.append((other[1:] * other[:-1]).sum(1), np.float32(0))
-    product = np.einsum("ij,ij->i", rest, products[at])
-    product += np.einsum("ij,ij->i", share, products[at + 1])
-    energies = np.einsum("ij,ij,ij->i", rest, rest, other_energy[before])
-    energies += np.einsum("ij,ij,ij->i", share, share, other_energy[after])
-    energies += 2 * np.einsum("ij,ij,ij->i", share, rest, neighbors[before])
-    scale = (is_inside @ energy) * energies
-    num = is_inside.sum(1)
+    # The energy of what lies between is a square in the share.
+    neighbors = np.append((other[1:] * other[:-1]).sum(1), other_energy[-1])
+    slope = 2 * (neighbors - other_energy)
+    bend = other_energy + np.append(other_energy[1:], other_energy[-1]) - 2 * neighbors
+    energies = (bend.take(before) * share + slope.take(before)) * share + other_energy.take(before)
+    scale = (inside @ energy) * np.einsum("ij,ij->i", energies, inside)
+    num = inside.sum(1)
     shared = np.minimum(num / min(len(one_s), len(other_s)), 1)
     scores = product / np.sqrt(np.maximum(scale, 1e-9)) * np.sqrt(shared)
     scores = np.where(num >= min_shared_s * SAMPLES_PER_S - LAG, scores, -1)
@@ -191,38 +192,49 @@ def finer_timing(
     Returns:
         The best timing and both clips at the moments they share; None where these are too few.
     """
-    best: tuple[Timing, np.ndarray, np.ndarray] | None = None
-    middle_s = float(one_s.mean())
+    moved = lagged(one)
+    energy = (moved**2).sum(1)
+    best: Timing | None = None
 
-    def attempt(speed: float, offset_s: float, least_gain: float = 0.0) -> None:
+    def attempt(speeds: np.ndarray, offsets_s: np.ndarray, least_gain: float = 0.0) -> None:
         nonlocal best
-        wanted = speed * one_s + offset_s
-        is_inside = (wanted >= other_s[0] - 1e-6) & (wanted <= other_s[-1] + 1e-6)
-        if is_inside.sum() < SAMPLES_PER_S:
-            return
-        left, right = one[is_inside], at_times(other, other_s, wanted[is_inside])
-        score = correlation(lagged(left), lagged(right))
-        if best is None or score > best[0].score + least_gain:
-            best = Timing(speed, offset_s, score), left, right
+        wanted = speeds[:, None] * one_s + offsets_s[:, None]
+        is_inside = _is_inside(wanted, other_s)
+        # All at once; what lies outside is guessed at the ends, and does not count.
+        within = np.minimum(np.maximum(wanted, other_s[0]), other_s[-1])
+        guessed = at_times(other, other_s, within.ravel()).reshape(*wanted.shape, -1)
+        changes = guessed[:, LAG:] - guessed[:, :-LAG]
+        both = is_inside[:, LAG:] & is_inside[:, :-LAG]
+        product = (np.einsum("aij,ij->ai", changes, moved) * both).sum(1)
+        energies = (np.einsum("aij,aij->ai", changes, changes) * both).sum(1)
+        scale = np.sqrt(energies * (both @ energy))
+        scores = np.where(scale > _NOTHING, product / np.maximum(scale, _NOTHING), 0.0)
+        for k in np.flatnonzero(is_inside.sum(1) >= SAMPLES_PER_S):
+            if best is None or scores[k] > best.score + least_gain:
+                best = Timing(float(speeds[k]), float(offsets_s[k]), float(scores[k]))
 
-    for step in (0, -1, 1, -2, 2):
-        attempt(rough.speed, rough.offset_s + step / 32)
-    if best is not None:
-        rough = best[0]
-        for change in (-0.0125, 0.0125, -0.025, 0.025):
-            offset_s = rough.offset_s - change * middle_s
-            attempt(rough.speed + change, offset_s, _LEAST_GAIN)
-        rough = best[0]
-        for step in (-1, 1):
-            attempt(rough.speed, rough.offset_s + step / 64)
-    return best
+    around = rough.offset_s + np.array([0, -1, 1, -2, 2]) / 32
+    attempt(np.full(len(around), rough.speed), around)
+    if best is None:
+        return None
+    changes = np.array([-0.0125, 0.0125, -0.025, 0.025])
+    attempt(best.speed + changes, best.offset_s - changes * float(one_s.mean()), _LEAST_GAIN)
+    around = best.offset_s + np.array([-1, 1]) / 64
+    attempt(np.full(len(around), best.speed), around)
+    wanted = best.speed * one_s + best.offset_s
+    is_inside = _is_inside(wanted, other_s)
+    return best, one[is_inside], at_times(other, other_s, wanted[is_inside])
+
+
+def _is_inside(times_s: np.ndarray, other_s: np.ndarray) -> np.ndarray:
+    return (times_s >= other_s[0] - 1e-6) & (times_s <= other_s[-1] + 1e-6)
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Return the cosine of the angle of two arrays of equal shape, 0 where one is nothing."""
     one, other = one.ravel(), other.ravel()
     scale = float(np.sqrt(one.dot(one) * other.dot(other)))
-    return float(one.dot(other)) / scale if scale > 1e-6 else 0.0
+    return float(one.dot(other)) / scale if scale > _NOTHING else 0.0
 
 
 def own_likeness(clip: np.ndarray) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hashtag2action.vision.agreement import agreement
+from hashtag2action.vision.agreement import share_disagreeing
 from hashtag2action.vision.alignment import LAG, Film, Timing, Way, at_times, seen
 from hashtag2action.vision.fingerprint import WHOLE, Crop
 
@@ -75,8 +75,8 @@ def may_agree(
         if is_inside.sum() <= LAG:
             continue
         left, right = one[::_STRIDE][is_inside], at_times(other, other_s, wanted[is_inside])
-        found = agreement(left, right)
-        if found is not None and found.disagreeing <= 0.7:
+        share = share_disagreeing(left, right)
+        if share is not None and share <= 0.7:
             return True
     return False
 
