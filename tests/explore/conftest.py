@@ -28,10 +28,10 @@ class Reply:
 
 
 class Browser:
-    """Asks one server."""
+    """Asks one server, with the key to it, which a browser keeps in a cookie."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, cookie: str, url: str) -> None:
+        self.port, self.cookie, self.url = port, cookie, url
 
     def get(self, path: str, headers: dict[str, str] | None = None, **query: object) -> Reply:
         return self.send("GET", f"{path}?{urlencode(query)}" if query else path, headers)
@@ -40,7 +40,7 @@ class Browser:
         self, method: str, path: str, headers: dict[str, str] | None = None, body: str | None = None
     ) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request(method, path, body, headers or {})
+        connection.request(method, path, body, {"Cookie": self.cookie, **(headers or {})})
         got = connection.getresponse()
         reply = Reply(got.status, dict(got.getheaders()), got.read())
         connection.close()
@@ -53,7 +53,7 @@ def serving(folder: Path) -> Iterator[Browser]:
         thread = Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
-            yield Browser(server.server_port)
+            yield Browser(server.server_port, server.cookie, server.url)
         finally:
             server.shutdown()
             thread.join()

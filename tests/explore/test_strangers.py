@@ -26,6 +26,34 @@ def test_a_name_of_the_web_that_points_here_is_shown_nothing(shown, host: str, p
     assert (reply.status, reply.body) == (421, b"not for this host")
 
 
+@pytest.mark.parametrize("path", ["/", "/style.css", "/media", "/clip", "/still", "/nothing"])
+@pytest.mark.parametrize("cookie", ["", "h2a-0=0", "key=", "\x7f;;=;"])
+def test_who_has_no_key_is_shown_nothing(shown, path: str, cookie: str) -> None:
+    for query in ({}, {"key": ""}, {"key": "x" * 32}):
+        reply = shown.get(path, {"Cookie": cookie}, **query)
+        assert reply.status == 403
+        assert reply.text == "Open the address that h2a explore printed: it ends in a key."
+        assert "Set-Cookie" not in reply.headers
+
+
+def test_who_has_no_key_cannot_judge(shown) -> None:
+    reply = shown.send("POST", "/verdict", {"Cookie": ""}, "answer=yes")
+    assert reply.status == 403
+    assert reply.headers["Connection"] == "close"
+
+
+def test_the_printed_address_lets_in_and_leaves_no_key_in_the_next(shown) -> None:
+    path = shown.url.removeprefix(f"http://127.0.0.1:{shown.port}")
+    reply = shown.get(f"{path}&q=boxing", {"Cookie": ""})
+    assert (reply.status, reply.headers["Location"]) == (303, "/?q=boxing")
+    cookie, *rules = reply.headers["Set-Cookie"].split("; ")
+    assert cookie == shown.cookie
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} == set(rules)
+    assert shown.get("/?q=boxing", {"Cookie": f"other=1; {cookie}"}).status == 200
+    # A key at another machine's address is none.
+    assert shown.send("GET", f"//evil.example{path}", {"Cookie": ""}).status == 403
+
+
 def test_every_answer_forbids_to_embed_store_or_guess_it(shown) -> None:
     for path in ("/", "/clip", "/still", "/media", "/style.css", "/nothing"):
         headers = shown.get(path).headers

@@ -1,8 +1,9 @@
 """HTTP on this machine's own address: what may be asked, by whom, and what comes back.
 
-Only pages of this server may ask: a `Host` that is no name of this machine is refused, so that no
-name on the web can be pointed here, and every answer forbids other pages to embed or read it. A
-verdict, the one thing that is written, needs a key that only these pages show.
+Only who has the key in the printed address may ask, for this machine may have other accounts; the
+browser keeps it in a cookie. A `Host` that is no name of this machine is refused, so that no name
+on the web can be pointed here, and every answer forbids other pages to embed or read it. A verdict,
+the one thing that is written, needs a second key that only these pages show.
 """
 
 import json
@@ -194,6 +195,9 @@ class Server(ThreadingHTTPServer):
             ConfigError: The port cannot be had.
         """
         self.explorer = Explorer(folder)
+        self._key = secrets.token_urlsafe(24)
+        # Cookies are the same for all ports: each server needs a name of its own.
+        self._cookie_name = f"h2a-{secrets.token_hex(4)}"
         try:
             super().__init__((ADDRESS, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -201,8 +205,28 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where the first page is."""
-        return f"http://{ADDRESS}:{self.server_port}/"
+        """Where the first page is, with the key."""
+        return f"http://{ADDRESS}:{self.server_port}/?key={self._key}"
+
+    @property
+    def cookie(self) -> str:
+        """What a browser shows that was let in, as a `Cookie` header has it."""
+        return f"{self._cookie_name}={self._key}"
+
+    def admits(self, cookies: str) -> bool:
+        """Whether a `Cookie` header holds ours."""
+        shown = (one.strip() for one in cookies.split(";"))
+        return any(secrets.compare_digest(one.encode(), self.cookie.encode()) for one in shown)
+
+    def let_in(self, path: str, query: Query) -> Answer | None:
+        """Give whoever asks for a page with the key the cookie, and send them on without it."""
+        given = dict(query).get("key", "")
+        if not secrets.compare_digest(given.encode(), self._key.encode()):
+            return None
+        rest = urlencode([pair for pair in query if pair[0] != "key"])
+        # Set anew by each process, and gone with the browser.
+        told = {"Set-Cookie": f"{self.cookie}; Path=/; HttpOnly; SameSite=Lax"}
+        return _see(f"{path}?{rest}" if rest else path, told)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Note a connection that broke, as browsers break many; tell what is our own fault."""
@@ -254,7 +278,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, make: Any) -> None:
         explorer = self.server.explorer
         try:
-            answer = self._stranger() or make()
+            answer = self._stranger() or self._locked() or make()
         except QueryError as error:
             answer = explorer.refusal(HTTPStatus.NOT_FOUND, str(error))
         except Hashtag2ActionError as error:
@@ -271,7 +295,22 @@ class _Handler(BaseHTTPRequestHandler):
         if name.lower() in _NAMES:
             return None
         # What a stranger sees names nothing of the run.
+        self.close_connection = True  # what was sent is left unread
         return Answer(b"not for this host", "text/plain", HTTPStatus.MISDIRECTED_REQUEST)
+
+    def _locked(self) -> Answer | None:
+        """Refuse who has no key, and let in who comes with the one in the printed address."""
+        if self.server.admits(self.headers.get("Cookie", "")):
+            return None
+        url = urlsplit(self.path)
+        # Its own address only: what begins with two slashes would be another machine's.
+        if self.command == "GET" and url.path in {"/", "/clip"} and not url.netloc:
+            let_in = self.server.let_in(url.path, pairs_of(url.query))
+            if let_in is not None:
+                return let_in
+        self.close_connection = True
+        why = b"Open the address that h2a explore printed: it ends in a key."
+        return Answer(why, "text/plain; charset=utf-8", HTTPStatus.FORBIDDEN)
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
@@ -302,8 +341,9 @@ def pairs_of(query: str) -> Query:
         raise QueryError("the address cannot be read") from error
 
 
-def _see(address: str) -> Answer:
-    return Answer(b"", status=HTTPStatus.SEE_OTHER, headers={"Location": address})
+def _see(address: str, headers: dict[str, str] | None = None) -> Answer:
+    told = {"Location": address, **(headers or {})}
+    return Answer(b"", status=HTTPStatus.SEE_OTHER, headers=told)
 
 
 def _in_a_picture(words: str) -> bytes:
