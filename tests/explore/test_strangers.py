@@ -29,7 +29,7 @@ def test_a_name_of_the_web_that_points_here_is_shown_nothing(shown, host: str, p
 @pytest.mark.parametrize("path", ["/", "/style.css", "/media", "/clip", "/still", "/nothing"])
 @pytest.mark.parametrize("cookie", ["", "h2a-0=0", "key=", "\x7f;;=;"])
 def test_who_has_no_key_is_shown_nothing(shown, path: str, cookie: str) -> None:
-    for query in ({}, {"key": ""}, {"key": "x" * 32}):
+    for query in ({}, {"key": ""}, {"key": "x" * 32}, {"q": "x" * 30_000}):
         reply = shown.get(path, {"Cookie": cookie}, **query)
         assert reply.status == 403
         assert reply.text == "Open the address that h2a explore printed: it ends in a key."
@@ -46,6 +46,7 @@ def test_the_printed_address_lets_in_and_leaves_no_key_in_the_next(shown) -> Non
     path = shown.url.removeprefix(f"http://127.0.0.1:{shown.port}")
     reply = shown.get(f"{path}&q=boxing", {"Cookie": ""})
     assert (reply.status, reply.headers["Location"]) == (303, "/?q=boxing")
+    assert shown.get(f"{path}&q=boxing").headers["Location"] == "/?q=boxing"
     cookie, *rules = reply.headers["Set-Cookie"].split("; ")
     assert cookie == shown.cookie
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} == set(rules)

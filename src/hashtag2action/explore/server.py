@@ -218,8 +218,12 @@ class Server(ThreadingHTTPServer):
         shown = (one.strip() for one in cookies.split(";"))
         return any(secrets.compare_digest(one.encode(), self.cookie.encode()) for one in shown)
 
-    def let_in(self, path: str, query: Query) -> Answer | None:
+    def let_in(self, path: str, asked: str) -> Answer | None:
         """Give whoever asks for a page with the key the cookie, and send them on without it."""
+        try:
+            query = pairs_of(asked)
+        except QueryError:
+            return None
         given = dict(query).get("key", "")
         if not secrets.compare_digest(given.encode(), self._key.encode()):
             return None
@@ -300,14 +304,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _locked(self) -> Answer | None:
         """Refuse who has no key, and let in who comes with the one in the printed address."""
-        if self.server.admits(self.headers.get("Cookie", "")):
-            return None
         url = urlsplit(self.path)
         # Its own address only: what begins with two slashes would be another machine's.
         if self.command == "GET" and url.path in {"/", "/clip"} and not url.netloc:
-            let_in = self.server.let_in(url.path, pairs_of(url.query))
+            let_in = self.server.let_in(url.path, url.query)
             if let_in is not None:
                 return let_in
+        if self.server.admits(self.headers.get("Cookie", "")):
+            return None
         self.close_connection = True
         why = b"Open the address that h2a explore printed: it ends in a key."
         return Answer(why, "text/plain; charset=utf-8", HTTPStatus.FORBIDDEN)
