@@ -206,7 +206,7 @@ def pretraining(precision: str, _: Path) -> list[Figure]:
         "plain, AdamW": plain_optimizer.step,
     }
     with gradients(precision, dual.ours), gradients(precision, single.ours):
-        seconds = _take_turns(steps, rounds=7 if precision == "bf16" else 4)
+        seconds = _take_turns(steps, rounds=15 if precision == "bf16" else 4)
     for one in ("ours", "plain"):
         pairs = zip(seconds[one], seconds[f"{one}, AdamW"], strict=True)
         seconds[f"{one} and AdamW"] = [sum(pair) for pair in pairs]
