@@ -1,6 +1,8 @@
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
+from pydantic import Field
 
 from hashtag2action.config import Config, dump, key_of, load, read_yaml
 from hashtag2action.errors import ConfigError
@@ -35,7 +37,14 @@ def test_overrides_win_over_the_recipe_and_the_recipe_over_defaults(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "overrides", "named"),
     [
-        ("inner: {treshold: 1}", [], "inner.treshold: no such field"),
+        (
+            "inner: {treshold: 1}",
+            [],
+            r"inner\.treshold: no such field; did you mean inner\.threshold\?",
+        ),
+        ("", ["runtime.num_worker=1"], r"did you mean runtime\.num_workers\?"),
+        ("inne: {}", [], r"inne: no such field; did you mean inner\?"),
+        ("nothing_alike: 1", [], r"nothing_alike: no such field\Z"),
         ("inner: {threshold: high}", [], "inner.threshold"),
         ("inner: [", [], r"is not YAML: line 1, column 9: [^\n]*\Z"),
         ("inner:\n\tthreshold: 1", [], r"is not YAML: line 2, column 1: found character[^\n]*\Z"),
@@ -51,6 +60,30 @@ def test_wrong_recipe_is_refused_by_file_and_field(
 ) -> None:
     with pytest.raises(ConfigError, match=named):
         load(Recipe, recipe(tmp_path, text), overrides)
+
+
+class Even(Config):
+    kind: Literal["even"] = "even"
+    distance: float = 1.0
+
+
+class Random(Config):
+    kind: Literal["random"] = "random"
+    distances: float = 1.0
+    kinds: int = 1
+
+
+class Choice(Config):
+    steps: tuple[Annotated[Even | Random, Field(discriminator="kind")], ...] = ()
+
+
+@pytest.mark.parametrize(("kind", "meant"), [("even", "distance"), ("random", "distances")])
+def test_a_misspelt_field_of_a_choice_is_told_the_nearest_of_its_kind(
+    tmp_path: Path, kind: str, meant: str
+) -> None:
+    path = recipe(tmp_path, f"steps: [{{kind: even}}, {{kind: {kind}, distence: 1}}]")
+    with pytest.raises(ConfigError, match=rf"did you mean steps\.1\.{meant}\?"):
+        load(Choice, path)
 
 
 def test_missing_recipe_is_named(tmp_path: Path) -> None:

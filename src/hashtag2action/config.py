@@ -4,13 +4,14 @@ Precedence: class defaults < recipe YAML < `section.field=value` on the command 
 What a field means stands beside the field, in the file of the thing it configures.
 """
 
+import difflib
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -108,7 +109,7 @@ def checked(
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_explain(error, origin, values, are_options)) from error
+        raise ConfigError(_explain(error, kind, origin, values, are_options)) from error
 
 
 def read_yaml(recipe: Path) -> dict[str, Any]:
@@ -209,19 +210,59 @@ def _apply(values: dict[str, Any], override: str) -> None:
     here[name] = value
 
 
-def _explain(error: ValidationError, recipe: str, values: dict[str, Any], are_options: bool) -> str:
+def _explain(
+    error: ValidationError,
+    kind: type[Config],
+    recipe: str,
+    values: dict[str, Any],
+    are_options: bool,
+) -> str:
     lines = []
     for fault in error.errors():
-        field = ".".join(_steps(fault["loc"], values)) or "(whole recipe)"
-        if are_options:
-            field = f"--{field.replace('_', '-')}"
+        steps = _steps(fault["loc"], values)
+        field = _shown(steps, are_options)
         if fault["type"] == "extra_forbidden":
-            lines.append(f"{recipe}: {field}: no such field")
+            known = _known_fields(kind, fault["loc"][:-1])
+            near = difflib.get_close_matches(steps[-1], known, n=1)
+            meant = f"; did you mean {_shown([*steps[:-1], *near], are_options)}?" if near else ""
+            lines.append(f"{recipe}: {field}: no such field{meant}")
         elif fault["type"] == "missing":
             lines.append(f"{recipe}: {field}: is required; give it in the recipe or as {field}=...")
         else:
             lines.append(f"{recipe}: {field}: {fault['msg']} (found {fault['input']!r:.80})")
     return "\n".join(lines)
+
+
+def _shown(steps: Sequence[str], are_options: bool) -> str:
+    field = ".".join(steps) or "(whole recipe)"
+    return f"--{field.replace('_', '-')}" if are_options else field
+
+
+def _known_fields(kind: type[Config], place: tuple[int | str, ...]) -> list[str]:
+    """List the fields of a section; of one with several kinds, those of the kind it was told as."""
+    sections = [kind]
+    for step in place:
+        inner = [
+            found
+            for section in sections
+            if step in section.model_fields
+            for found in _sections_in(section.model_fields[str(step)].annotation)
+        ]
+        told = [
+            section
+            for section in sections
+            if "kind" in section.model_fields and section.model_fields["kind"].default == step
+        ]
+        sections = told or inner or sections  # a place in a list leads to no other section
+    return [name for section in sections for name in section.model_fields]
+
+
+def _sections_in(annotation: Any) -> Iterator[type[Config]]:
+    """Find the settings that a field's type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, Config):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _sections_in(part)
 
 
 def _steps(place: tuple[int | str, ...], values: Any) -> list[str]:
@@ -233,5 +274,9 @@ def _steps(place: tuple[int | str, ...], values: Any) -> list[str]:
             is_told = True
             continue
         steps.append(str(step))
-        here, is_told = here.get(step) if isinstance(here, dict) else None, False
+        if isinstance(here, dict):
+            here = here.get(step)
+        else:
+            here = here[step] if isinstance(here, list) and isinstance(step, int) else None
+        is_told = False
     return steps
