@@ -1,8 +1,11 @@
+import re
+
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from hashtag2action.errors import CheckpointError
+from hashtag2action.models.videomae import VideoMAE
 from hashtag2action.models.vit import VisionTransformer
 from hashtag2action.models.weights import (
     load_pretrained_encoder,
@@ -137,6 +140,23 @@ def test_a_file_of_something_else_is_refused_with_a_short_list(finetuning, tmp_p
     save_file({f"layer.{index}": torch.zeros(1) for index in range(30)}, path)
     with pytest.raises(CheckpointError, match=r"unexpected: layer\.0, .* and 10 more"):
         load_pretrained_encoder(finetuning, path)
+
+
+def test_weights_of_another_size_are_told_by_its_name_and_a_few_tensors(tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    clip = {"num_frames": 4, "image_size": 32}
+    save_safetensors(VideoMAE.from_variant("vit_tiny", **clip), path)
+    micro = VisionTransformer.from_variant("vit_micro", num_classes=3, **clip)
+    sizes = (
+        "does not fit the model: it holds vit_tiny of 8 blocks of width 192 with patches of 16 px, "
+        "expected is vit_micro of 4 blocks of width 96 with patches of 16 px; unexpected: "
+    )
+    few = r"unexpected: (blocks\.\S+, ){2}blocks\.\S+ and \d+ more; of another shape"
+    with pytest.raises(CheckpointError, match=re.escape(sizes)) as told:
+        load_pretrained_encoder(micro, path)
+    assert re.search(few, str(told.value))
+    with pytest.raises(CheckpointError, match="and a decoder of 2 blocks, expected is vit_micro"):
+        load_weights(VideoMAE.from_variant("vit_micro", **clip), path)
 
 
 def test_a_fine_tuned_file_without_its_norm_is_refused(finetuning, tmp_path):

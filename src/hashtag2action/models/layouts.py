@@ -19,10 +19,10 @@ from hashtag2action.models.pickle_names import Arguments, StoredTensor
 from hashtag2action.models.pooling import Pooling
 from hashtag2action.models.tensor_files import LazyTensor, map_safetensors
 from hashtag2action.models.torch_files import TorchFile, open_torch_file
-from hashtag2action.models.variants import VARIANTS
+from hashtag2action.models.variants import VARIANTS, variant_of
 from hashtag2action.models.videomae import VideoMAE
 from hashtag2action.models.vit import VisionTransformer
-from hashtag2action.models.weights import ENCODER_PREFIX, is_safetensors, unwrapped
+from hashtag2action.models.weights import ENCODER_PREFIX, is_safetensors, num_blocks, unwrapped
 
 Kind = Literal["pre-training form", "classifier", "encoder alone"]
 """What a set of tensors is. An encoder alone has neither decoder nor classifier."""
@@ -109,13 +109,9 @@ def size_of(weights: Weights) -> Size:
     projection = weights.tensors[f"{room}patch_embed.proj.weight"].shape
     if len(projection) != 5 or projection[3] != projection[4]:
         raise CheckpointError(f"{weights.path}: its patch projection is {list(projection)}")
-    depth = _depth(weights.tensors, f"{room}blocks.")
-    names = [
-        name
-        for name, size in VARIANTS.items()
-        if (size.embed_dim, size.depth) == (projection[0], depth)
-    ]
-    if not names:
+    depth = num_blocks(weights.tensors, f"{room}blocks.")
+    name = variant_of(projection[0], depth)
+    if name is None:
         raise CheckpointError(
             f"{weights.path}: has {depth} blocks of width {projection[0]}, which is no known size; "
             f"known are {', '.join(VARIANTS)}"
@@ -125,9 +121,9 @@ def size_of(weights: Weights) -> Size:
     norm = weights.tensors.get("fc_norm.weight")
     width = projection[0] if norm is None else norm.shape[0]
     return Size(
-        variant=names[0],
+        variant=name,
         patch_size=projection[3],
-        decoder_depth=_depth(weights.tensors, "decoder.blocks.") if is_pretraining else None,
+        decoder_depth=num_blocks(weights.tensors, "decoder.blocks.") if is_pretraining else None,
         num_classes=head.shape[0] if head is not None else 0,
         # A width that belongs to neither is told as a shape that does not fit.
         pooling="mean_and_deviation" if width == 2 * projection[0] else "mean",
@@ -288,10 +284,3 @@ def _named(
             f"its {len(tensors)} tensors ({', '.join(list(tensors)[:5])}, ...)"
         )
     return Weights(path, origin, kind, state, dict(words), dict(settings or {}), beside)
-
-
-def _depth(tensors: Mapping[str, LazyTensor], prefix: str) -> int:
-    numbers = {
-        name.removeprefix(prefix).split(".")[0] for name in tensors if name.startswith(prefix)
-    }
-    return len(numbers)

@@ -54,3 +54,11 @@ def variant(name: str) -> Variant:
     if name not in VARIANTS:
         raise ConfigError(f"there is no model size {name!r}; known are {', '.join(VARIANTS)}")
     return VARIANTS[name]
+
+
+def variant_of(width: int, depth: int) -> str | None:
+    """Name the size of an encoder with so many blocks of that width; None if no size has them."""
+    for name, size in VARIANTS.items():
+        if (size.embed_dim, size.depth) == (width, depth):
+            return name
+    return None

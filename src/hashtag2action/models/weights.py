@@ -4,7 +4,7 @@ A file either fits or is refused with the names of what does not: nothing is eve
 silently, because a network that starts from scratch by accident looks like a bad recipe.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hashtag2action.errors import CheckpointError
+from hashtag2action.models.variants import variant_of
 
 WRAPPER_PREFIXES = ("_orig_mod.", "module.", "backbone.")
 """What torch.compile, DDP and upstream's own wrappers put before every key."""
@@ -187,8 +188,14 @@ def _require_fit(
         for name, tensor in expected.items()
         if name in found and found[name].shape != tensor.shape
     ]
+    if not (missing or unexpected or misshapen):
+        return
+    held, asked = _in_words(found), _in_words(expected)
+    is_other_size = held is not None and held != asked
+    # A network of another size differs in nearly every tensor; else each name tells something.
+    num_shown = 3 if is_other_size else 20
     problems = [
-        f"{kind}: {_listed(names)}"
+        f"{kind}: {_listed(names, num_shown)}"
         for kind, names in (
             ("missing", missing),
             ("unexpected", unexpected),
@@ -196,11 +203,33 @@ def _require_fit(
         )
         if names
     ]
-    if problems:
-        raise CheckpointError(f"{path} does not fit the model; " + "; ".join(problems))
+    sizes = f": it holds {held}, expected is {asked}" if is_other_size else ""
+    raise CheckpointError(f"{path} does not fit the model{sizes}; " + "; ".join(problems))
 
 
-def _listed(names: list[str]) -> str:
+def num_blocks(names: Iterable[str], prefix: str) -> int:
+    """Count the blocks whose tensors' names begin so."""
+    return len(
+        {name.removeprefix(prefix).split(".")[0] for name in names if name.startswith(prefix)}
+    )
+
+
+def _in_words(tensors: Mapping[str, Tensor]) -> str | None:
+    """Say how large the network with these tensors is; None if it is no VideoMAE."""
+    room = ENCODER_PREFIX if any(name.startswith(ENCODER_PREFIX) for name in tensors) else ""
+    projection = tensors.get(f"{room}patch_embed.proj.weight")
+    if projection is None or projection.ndim != 5:
+        return None
+    width, depth = projection.shape[0], num_blocks(tensors, f"{room}blocks.")
+    size = variant_of(width, depth)
+    words = f"{'a network' if size is None else size} of {depth} blocks of width {width}"
+    words += f" with patches of {projection.shape[4]} px"
+    decoder = num_blocks(tensors, "decoder.blocks.")
+    return f"{words} and a decoder of {decoder} blocks" if decoder else words
+
+
+def _listed(names: list[str], num_shown: int) -> str:
     """Name all; a file that does not fit at all has hundreds, so only the first ones then."""
-    shown = ", ".join(names[:20])
-    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"
+    shown = ", ".join(names[:num_shown])
+    left = len(names) - num_shown
+    return f"{shown} and {left} more" if left > 0 else shown
