@@ -138,16 +138,8 @@ def tubes_of(
     return places.repeat(1, grid.slots)
 
 
-def running_cell_masks(grid: Grid, decoder_mask_ratio: float) -> Bool[Tensor, "4 n"]:
-    """Make the four masks whose 2 x 2 cells turn by one place from slot to slot.
-
-    Args:
-        grid: Tokens of a clip; rows and columns must be even.
-        decoder_mask_ratio: Share of tokens that are not decoded, rounded down to a quarter.
-
-    Returns:
-        True where a token is not decoded; one row for each start of the cell. Every row, and
-        every slot in it, has as many.
+def require_running_cell(grid: Grid, decoder_mask_ratio: float) -> None:
+    """Refuse a share of tokens that no running cell leaves out, or a grid that none fits.
 
     Raises:
         ConfigError: Not one, two or three of four places would be hidden, or rows or columns
@@ -165,6 +157,25 @@ def running_cell_masks(grid: Grid, decoder_mask_ratio: float) -> Bool[Tensor, "4
             "another size of pictures (size_px) or patches (patch_size), or a decoder_mask_ratio "
             "of 0"
         )
+
+
+def running_cell_masks(grid: Grid, decoder_mask_ratio: float) -> Bool[Tensor, "4 n"]:
+    """Make the four masks whose 2 x 2 cells turn by one place from slot to slot.
+
+    Args:
+        grid: Tokens of a clip; rows and columns must be even.
+        decoder_mask_ratio: Share of tokens that are not decoded, rounded down to a quarter.
+
+    Returns:
+        True where a token is not decoded; one row for each start of the cell. Every row, and
+        every slot in it, has as many.
+
+    Raises:
+        ConfigError: Not one, two or three of four places would be hidden, or rows or columns
+            are odd.
+    """
+    require_running_cell(grid, decoder_mask_ratio)
+    num_hidden = int(CELL_PLACES * decoder_mask_ratio)
     start = torch.arange(CELL_PLACES).view(-1, 1, 1, 1)
     slot = torch.arange(grid.slots).view(1, -1, 1, 1)
     row = torch.arange(grid.rows).view(1, 1, -1, 1)

@@ -13,7 +13,12 @@ from hashtag2action.evaluate.compute import Compute
 from hashtag2action.evaluate.predict import look_at, write_picture
 from hashtag2action.evaluate.views import Views
 from hashtag2action.models.layouts import misfits, open_weights, size_of
-from hashtag2action.models.masking import mask_pair, running_cell_masks, tube_mask
+from hashtag2action.models.masking import (
+    mask_pair,
+    require_running_cell,
+    running_cell_masks,
+    tube_mask,
+)
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.target import TARGET_EPS, masked_targets
 from hashtag2action.models.videomae import VideoMAE
@@ -97,11 +102,11 @@ def reconstruct_video(
         raise CheckpointError(f"{weights}: does not fit a {size.variant}: {problems}")
     card, _ = card_for(found, size)
     grid = card.network.grid
-    if masking.decoder_mask_ratio and (grid.rows % 2 or grid.columns % 2):
-        raise ConfigError(
-            f"{weights}: its clips are {grid.rows}x{grid.columns} tokens, and the decoder's mask "
-            "needs an even number; give --decoder-mask-ratio 0, which is no such mask"
-        )
+    if masking.decoder_mask_ratio:
+        try:
+            require_running_cell(grid, masking.decoder_mask_ratio)
+        except ConfigError as error:
+            raise ConfigError(f"{weights}: {error}") from error
     model = card.network.build_pretraining()
     model.load_state_dict({name: tensor.read() for name, tensor in found.tensors.items()})
     views = look_at(video, card, Views(num_temporal_views=1, num_spatial_crops=1))
