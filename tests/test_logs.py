@@ -4,7 +4,7 @@ import pytest
 
 from hashtag2action.config import Config
 from hashtag2action.errors import ConfigError, ManifestError
-from hashtag2action.logs import MetricWriter, begin_run, read_metrics
+from hashtag2action.logs import MetricWriter, begin_run, read_metrics, removed_if_bare
 
 
 class Recipe(Config):
@@ -60,3 +60,27 @@ def test_a_run_that_fails_its_first_check_leaves_no_folder(tmp_path: Path) -> No
     assert not (tmp_path / "out").exists()
     begin_run(tmp_path / "out", Recipe())
     begin_run(tmp_path / "out", Recipe(), refuse)  # begun: what it was made of may be gone
+
+
+def test_a_run_that_did_nothing_leaves_no_folder_and_one_that_did_stays(tmp_path: Path) -> None:
+    def stopped(out: Path, *made: str) -> None:
+        with removed_if_bare(out):
+            begin_run(out, Recipe())
+            for name in made:
+                (out / name).touch()
+            raise KeyboardInterrupt
+
+    def fail(out: Path, *made: str) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            stopped(out, *made)
+
+    fail(tmp_path / "bare", "precision.json")
+    assert not (tmp_path / "bare").exists()
+    (tmp_path / "mine").mkdir()
+    fail(tmp_path / "mine")
+    assert list((tmp_path / "mine").iterdir()) == []
+    fail(tmp_path / "half", "train.parquet")
+    assert {"config.yaml", "train.parquet"} <= {path.name for path in (tmp_path / "half").iterdir()}
+    begin_run(tmp_path / "begun", Recipe())
+    fail(tmp_path / "begun")
+    assert (tmp_path / "begun" / "config.yaml").exists()

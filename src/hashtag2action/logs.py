@@ -4,7 +4,8 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,29 @@ def begin_run(out: Path, config: Config, check: Callable[[], object] | None = No
     out.mkdir(parents=True, exist_ok=True)
     dump(config, path)
     (out / "environment.json").write_text(json.dumps(environment(), indent=1) + "\n", "utf-8")
+
+
+FIRST_FILES = frozenset({"config.yaml", "environment.json", "init.json", "precision.json"})
+"""What a run writes before it has done anything."""
+
+
+@contextmanager
+def removed_if_bare(out: Path) -> Iterator[None]:
+    """Take a run's folder away where the run fails before it has done anything worth keeping.
+
+    So the next try, with the mistake put right, is not refused for the settings of the first. A
+    folder that was a run's before stays, as does one that holds anything but a run's first files.
+    """
+    was_there, was_begun = out.exists(), (out / "config.yaml").exists()
+    try:
+        yield
+    except BaseException:
+        if not was_begun and out.is_dir() and {path.name for path in out.iterdir()} <= FIRST_FILES:
+            for path in list(out.iterdir()):
+                path.unlink()
+            if not was_there:
+                out.rmdir()
+        raise
 
 
 def finished_result(out: Path) -> dict[str, Any] | None:

@@ -86,6 +86,18 @@ def test_figures_and_predictions_agree(clips: Path, tmp_path: Path) -> None:
     assert found["selection"].startswith("unknown")
 
 
+def test_a_clip_that_cannot_be_read_leaves_no_folder_in_the_way_of_the_next_try(
+    clips: Path, tmp_path: Path
+) -> None:
+    (clips / "a" / "same.1.mp4").write_bytes(b"no video")
+    values = settings(save_tiny(tmp_path), clips)
+    with pytest.raises(VideoError, match=r"same\.1\.mp4"):
+        evaluate(Evaluate(**values), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    values["data"] |= {"unreadable": "skip"}
+    assert evaluate(Evaluate(**values), tmp_path / "out")["num_unreadable"] == 1
+
+
 @pytest.mark.parametrize(
     ("name", "on_test", "said"),
     [

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from benchmarks.tiny_training import write_world
 
 from hashtag2action.data.loader import Sampling
-from hashtag2action.errors import CheckpointError, ConfigError
+from hashtag2action.errors import CheckpointError, ConfigError, VideoError
 from hashtag2action.evaluate.attentive import AttentiveProbe
 from hashtag2action.evaluate.evaluate import EvaluationRuntime
 from hashtag2action.evaluate.frozen import MIDDLE, Features, FrozenEncoder, features, readable_views
@@ -100,6 +101,22 @@ def test_probes_tell_colors_from_frozen_features(world: Path, tmp_path: Path) ->
         assert table.num_rows == 8
     assert result["precision"] == "fp32"
     assert probe(config, tmp_path / "out") == result
+
+
+@pytest.mark.parametrize(("broken", "left"), [("train", False), ("test", True)])
+def test_features_that_were_made_stay_where_later_ones_fail_and_nothing_else(
+    world: Path, tmp_path: Path, broken: str, left: bool
+) -> None:
+    copied = shutil.copytree(world, tmp_path / "world")
+    next((copied / broken).rglob("*.mp4")).write_bytes(b"no video")
+    values = {split: clips(copied, split) for split in ("train", "test")}
+    config = Probe.model_validate({"weights": save(tmp_path), **values})
+    with pytest.raises(VideoError):
+        probe(config, tmp_path / "out")
+    assert (tmp_path / "out").exists() == left
+    made = {path.name for path in (tmp_path / "out").glob("*.parquet")}
+    assert made == ({"train.parquet"} if left else set())
+    assert list(tmp_path.glob("out/.*")) == []
 
 
 def test_clips_of_other_classes_cannot_be_probed(world: Path, tmp_path: Path) -> None:

@@ -156,3 +156,4 @@ def test_weights_of_another_form_are_refused_and_not_guessed_at(
     with pytest.raises(CheckpointError, match="h2a weights convert makes one"):
         finetune(Finetune(**settings(init=init)), tmp_path / "out")
     assert not caplog.records
+    assert not (tmp_path / "out").exists()

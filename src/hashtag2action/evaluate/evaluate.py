@@ -23,7 +23,7 @@ from hashtag2action.evaluate.compute import Compute
 from hashtag2action.evaluate.metrics import calibration, summary
 from hashtag2action.evaluate.recognizer import Card, load_recognizer
 from hashtag2action.evaluate.views import Views, views_of
-from hashtag2action.logs import begin_run
+from hashtag2action.logs import begin_run, removed_if_bare
 from hashtag2action.manifest import write_json
 from hashtag2action.models.vit import VisionTransformer
 
@@ -89,25 +89,26 @@ def evaluate(config: Evaluate, out: Path, on_progress: OnProgress | None = None)
     clips = config.data.clips.read()
     clips.labels()
     require_same_classes(card.class_names, clips.class_names, ("the network", "data.clips"))
-    begin_run(out, config)
-    read, probabilities = _predict_all(model, card, clips, config, on_progress)
-    labels = np.array([clip.label for clip in read])
-    metrics = summary(probabilities.mean(axis=1), labels, card.class_names)
-    metrics |= {
-        "calibration": calibration(probabilities.mean(axis=1), labels),
-        "num_unreadable": len(clips.clips) - len(read),
-        "num_missing": clips.num_missing,
-        "num_views": probabilities.shape[1],
-        "is_test": clips.is_test,
-        "selection": selection(config.weights),
-        "precision": config.runtime.settled_precision,
-    }
-    ids = [clip.clip_id for clip in read]
-    write_predictions(out / "predictions.parquet", ids, labels, probabilities, card.class_names)
-    _write_classes(out / "classes.csv", metrics)
-    metrics["seconds"] = time.perf_counter() - begun
-    write_json(out / "metrics.json", metrics)
-    return metrics
+    with removed_if_bare(out):
+        begin_run(out, config)
+        read, probabilities = _predict_all(model, card, clips, config, on_progress)
+        labels = np.array([clip.label for clip in read])
+        metrics = summary(probabilities.mean(axis=1), labels, card.class_names)
+        metrics |= {
+            "calibration": calibration(probabilities.mean(axis=1), labels),
+            "num_unreadable": len(clips.clips) - len(read),
+            "num_missing": clips.num_missing,
+            "num_views": probabilities.shape[1],
+            "is_test": clips.is_test,
+            "selection": selection(config.weights),
+            "precision": config.runtime.settled_precision,
+        }
+        ids = [clip.clip_id for clip in read]
+        write_predictions(out / "predictions.parquet", ids, labels, probabilities, card.class_names)
+        _write_classes(out / "classes.csv", metrics)
+        metrics["seconds"] = time.perf_counter() - begun
+        write_json(out / "metrics.json", metrics)
+        return metrics
 
 
 def selection(weights: Path) -> str:

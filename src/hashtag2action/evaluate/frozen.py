@@ -21,7 +21,8 @@ from hashtag2action.evaluate.cards import card_for
 from hashtag2action.evaluate.evaluate import EvaluationData, EvaluationRuntime
 from hashtag2action.evaluate.recognizer import Card
 from hashtag2action.evaluate.views import Views, views_of
-from hashtag2action.logs import begin_run, finished_result
+from hashtag2action.files import written_whole
+from hashtag2action.logs import begin_run, finished_result, removed_if_bare
 from hashtag2action.manifest import write_json
 from hashtag2action.models.layers import LAYER_NORM_EPS
 from hashtag2action.models.layouts import misfits, open_weights, size_of
@@ -136,25 +137,26 @@ def features(config: Features, out: Path, on_progress: OnProgress | None = None)
     """
     begun = time.perf_counter()
     config.runtime.require_device()
-    begin_run(out, config, lambda: (open_weights(config.weights), config.data.clips.read()))
-    finished = finished_result(out)
-    if finished is not None:
-        return finished
-    encoder = FrozenEncoder.open(config.weights, config.runtime)
-    path = out / "features.parquet"
-    num_clips, num_unreadable = write_features(
-        encoder, config.data, config.views, path, on_progress
-    )
-    result = {
-        "features": path.name,
-        "num_clips": num_clips,
-        "num_unreadable": num_unreadable,
-        "precision": encoder.runtime.settled_precision,
-        "num_features": encoder.card.network.num_features,
-        "seconds": time.perf_counter() - begun,
-    }
-    write_json(out / "result.json", result)
-    return result
+    with removed_if_bare(out):
+        begin_run(out, config, lambda: (open_weights(config.weights), config.data.clips.read()))
+        finished = finished_result(out)
+        if finished is not None:
+            return finished
+        encoder = FrozenEncoder.open(config.weights, config.runtime)
+        path = out / "features.parquet"
+        num_clips, num_unreadable = write_features(
+            encoder, config.data, config.views, path, on_progress
+        )
+        result = {
+            "features": path.name,
+            "num_clips": num_clips,
+            "num_unreadable": num_unreadable,
+            "precision": encoder.runtime.settled_precision,
+            "num_features": encoder.card.network.num_features,
+            "seconds": time.perf_counter() - begun,
+        }
+        write_json(out / "result.json", result)
+        return result
 
 
 def write_features(
@@ -178,23 +180,23 @@ def write_features(
             ("features", pa.list_(pa.float32(), encoder.card.network.num_features)),
         ]
     )
-    beside, num_written = path.with_name(f".{path.name}"), 0
+    num_written = 0
     rows: list[dict[str, Any]] = []
-    with pq.ParquetWriter(beside, schema) as writer:
-        for clip, seen in readable_views(
-            encoder.card, data, views, on_progress, encoder.runtime.num_workers
-        ):
-            label = None if clip.label is None else names[clip.label]
-            found = encoder.features(seen)
-            rows.append({"clip_id": clip.clip_id, "label": label, "features": found})
-            num_written += 1
-            if len(rows) == ROWS_AT_ONCE:
-                writer.write_table(pa.Table.from_pylist(rows, schema))
-                rows.clear()
-        writer.write_table(pa.Table.from_pylist(rows, schema))
-    if not num_written:
-        raise ConfigError(f"none of the {len(clips.clips)} clips can be read")
-    beside.replace(path)
+    with written_whole(path) as beside:
+        with pq.ParquetWriter(beside, schema) as writer:
+            for clip, seen in readable_views(
+                encoder.card, data, views, on_progress, encoder.runtime.num_workers
+            ):
+                label = None if clip.label is None else names[clip.label]
+                found = encoder.features(seen)
+                rows.append({"clip_id": clip.clip_id, "label": label, "features": found})
+                num_written += 1
+                if len(rows) == ROWS_AT_ONCE:
+                    writer.write_table(pa.Table.from_pylist(rows, schema))
+                    rows.clear()
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+        if not num_written:
+            raise ConfigError(f"none of the {len(clips.clips)} clips can be read")
     return num_written, len(clips.clips) - num_written
 
 

@@ -27,7 +27,7 @@ from hashtag2action.evaluate.frozen import MIDDLE, FrozenEncoder, write_features
 from hashtag2action.evaluate.metrics import summary
 from hashtag2action.evaluate.neighbors import NUM_NEIGHBORS, neighbor_votes
 from hashtag2action.evaluate.views import Views
-from hashtag2action.logs import begin_run, finished_result
+from hashtag2action.logs import begin_run, finished_result, removed_if_bare
 from hashtag2action.manifest import write_json
 from hashtag2action.models.layouts import open_weights
 
@@ -79,38 +79,47 @@ def probe(config: Probe, out: Path, on_progress: OnProgress | None = None) -> di
     """
     begun = time.perf_counter()
     config.runtime.require_device()
-    begin_run(out, config, lambda: (open_weights(config.weights), _classes_of(config)))
-    finished = finished_result(out)
-    if finished is not None:
-        return finished
-    classes = _classes_of(config)
-    encoder = FrozenEncoder.open(config.weights, config.runtime.held_in(out))
-    known, labels, _ = _features(encoder, config.train, config, out / "train.parquet", on_progress)
-    asked, truth, ids = _features(encoder, config.test, config, out / "test.parquet", on_progress)
-    places = {name: place for place, name in enumerate(classes)}
-    learned = torch.tensor([places[name] for name in labels])
-    answers = np.array([places[name] for name in truth])
-    result: dict[str, Any] = {"num_train": len(labels), "num_test": len(truth)}
-    for kind in config.kinds:
-        if kind == "knn":
-            votes = neighbor_votes(known, learned, asked, len(classes), config.num_neighbors)
-            scores = votes.numpy()
-        elif kind == "linear":
-            scores, penalty = linear_scores(known, learned, asked, len(classes), config.seed)
-            result["linear_penalty"] = penalty
-        else:
-            data = (config.train, config.test)
-            scores = attentive_scores(encoder, *data, learned, len(classes), config.attentive, out)
-        folder = out / kind
-        folder.mkdir(exist_ok=True)
-        write_predictions(folder / "predictions.parquet", ids, answers, scores[:, None], classes)
-        found = summary(scores, answers, classes)
-        write_json(folder / "metrics.json", found)
-        result[f"{kind}_top1"], result[f"{kind}_top5"] = found["top1"], found["top5"]
-    result["precision"] = precisions_of(out)
-    result["seconds"] = time.perf_counter() - begun
-    write_json(out / "result.json", result)
-    return result
+    with removed_if_bare(out):
+        begin_run(out, config, lambda: (open_weights(config.weights), _classes_of(config)))
+        finished = finished_result(out)
+        if finished is not None:
+            return finished
+        classes = _classes_of(config)
+        encoder = FrozenEncoder.open(config.weights, config.runtime.held_in(out))
+        known, labels, _ = _features(
+            encoder, config.train, config, out / "train.parquet", on_progress
+        )
+        asked, truth, ids = _features(
+            encoder, config.test, config, out / "test.parquet", on_progress
+        )
+        places = {name: place for place, name in enumerate(classes)}
+        learned = torch.tensor([places[name] for name in labels])
+        answers = np.array([places[name] for name in truth])
+        result: dict[str, Any] = {"num_train": len(labels), "num_test": len(truth)}
+        for kind in config.kinds:
+            if kind == "knn":
+                votes = neighbor_votes(known, learned, asked, len(classes), config.num_neighbors)
+                scores = votes.numpy()
+            elif kind == "linear":
+                scores, penalty = linear_scores(known, learned, asked, len(classes), config.seed)
+                result["linear_penalty"] = penalty
+            else:
+                data = (config.train, config.test)
+                scores = attentive_scores(
+                    encoder, *data, learned, len(classes), config.attentive, out
+                )
+            folder = out / kind
+            folder.mkdir(exist_ok=True)
+            write_predictions(
+                folder / "predictions.parquet", ids, answers, scores[:, None], classes
+            )
+            found = summary(scores, answers, classes)
+            write_json(folder / "metrics.json", found)
+            result[f"{kind}_top1"], result[f"{kind}_top5"] = found["top1"], found["top5"]
+        result["precision"] = precisions_of(out)
+        result["seconds"] = time.perf_counter() - begun
+        write_json(out / "result.json", result)
+        return result
 
 
 def _classes_of(config: Probe) -> tuple[str, ...]:

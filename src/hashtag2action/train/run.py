@@ -17,7 +17,13 @@ from hashtag2action.data.frames import OnProgress
 from hashtag2action.data.loader import Batch, iterate
 from hashtag2action.evaluate.compute import precisions_of
 from hashtag2action.evaluate.recognizer import Card, Network
-from hashtag2action.logs import MetricWriter, begin_run, finished_result, read_metrics
+from hashtag2action.logs import (
+    MetricWriter,
+    begin_run,
+    finished_result,
+    read_metrics,
+    removed_if_bare,
+)
 from hashtag2action.manifest import write_json
 from hashtag2action.models.linear_bf16 import bf16_gradients
 from hashtag2action.models.patch_embed import Grid
@@ -114,7 +120,10 @@ def train(
         CheckpointError: The weights to begin with are missing.
     """
     config.runtime.require_device()
-    with open_world(config.runtime.device) as world:
+    with (
+        open_world(config.runtime.device) as world,
+        removed_if_bare(out) if world.is_first else nullcontext(),
+    ):
         begun = time.perf_counter()
         finished = _enter(out, config, world)
         if finished is not None:
