@@ -19,8 +19,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 AnyWeights = Annotated[
     Path,
     typer.Argument(
-        help="A .pth or .pt (official, DeepSpeed), a safetensors file, a folder of Hugging Face "
-        "or of a run.",
+        help="A .pth, .pt or .ckpt (official, DeepSpeed, Lightning), a safetensors file, a folder "
+        "of Hugging Face or of a run.",
         show_default=False,
     ),
 ]

@@ -78,6 +78,34 @@ def test_a_state_of_deepspeed_is_read_in_half_precision(classifier, tmp_path):
     holds(weights, classifier.half())
 
 
+def lightning(state, prefix):
+    """What its `Trainer` saves of a module that has the network as an attribute."""
+    score = {"best_model_score": torch.tensor(0.5), "best_model_path": "last.ckpt"}
+    return {
+        "epoch": 3,
+        "global_step": 40,
+        "pytorch-lightning_version": "2.5.0",
+        "state_dict": OrderedDict((prefix + name, tensor) for name, tensor in state.items()),
+        "loops": {"fit_loop": {"state_dict": {}, "epoch_progress": {"total": {"ready": 4}}}},
+        "callbacks": {"ModelCheckpoint{'monitor': 'loss'}": score},
+        "optimizer_states": [{"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": []}],
+        "lr_schedulers": [],
+    }
+
+
+@pytest.mark.parametrize("prefix", ["model.", "net.", "model._orig_mod.", "model.backbone.", ""])
+def test_a_checkpoint_of_lightning_is_read_whatever_its_module_calls_the_network(
+    classifier, pretrained, tmp_path, prefix
+):
+    path = tmp_path / "last.ckpt"
+    for model in (classifier, pretrained):
+        torch.save(lightning(model.state_dict(), prefix), path)
+        weights = open_weights(path)
+        holds(weights, model)
+        assert weights.origin.endswith("weights under 'state_dict' (as Lightning keeps them)")
+        assert {"loops", "optimizer_states"} <= set(weights.beside)
+
+
 def test_a_folder_of_deepspeed_is_read_if_it_holds_one_state(classifier, tmp_path):
     torch.save(deepspeed(classifier.state_dict()), tmp_path / "mp_rank_00_model_states.pt")
     holds(open_weights(tmp_path), classifier.half())
@@ -163,7 +191,9 @@ def test_other_networks_and_unknown_sizes_are_refused(tmp_path, classifier):
     with pytest.raises(CheckpointError, match="3 blocks of width 96, which is no known size"):
         size_of(open_weights(path))
     torch.save({"epoch": 3, "net": {}}, tmp_path / "other.pth")
-    with pytest.raises(CheckpointError, match="no state dict under 'model', 'module' or bare"):
+    with pytest.raises(
+        CheckpointError, match="no state dict under 'model', 'module', 'state_dict' or bare"
+    ):
         open_weights(tmp_path / "other.pth")
 
 

@@ -97,6 +97,7 @@ def _maker(weights: Weights) -> str:
         return "Hugging Face"
     if "DeepSpeed" in weights.origin:
         return "official code with DeepSpeed"
-    if weights.settings or weights.origin.startswith("PyTorch"):
-        return "official code"
-    return "origin unknown"
+    if "Lightning" in weights.origin:
+        return "Lightning"
+    is_official = weights.settings or weights.origin.startswith("PyTorch")
+    return "official code" if is_official else "origin unknown"

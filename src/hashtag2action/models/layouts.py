@@ -1,8 +1,8 @@
 """Which weights a file holds: read any form of it, and say what it is.
 
-Official checkpoints keep a state dict under `model`, DeepSpeed's states under `module`, others
-bare; names may carry the prefixes of wrappers. Everything becomes tensors under our names, which
-are upstream's, with the numbers still on disk.
+Official checkpoints keep a state dict under `model`, DeepSpeed's states under `module`, those of
+Lightning under `state_dict`, others bare; names may carry the prefixes of wrappers. Everything
+becomes tensors under our names, which are upstream's, with the numbers still on disk.
 """
 
 import json
@@ -27,8 +27,11 @@ from hashtag2action.models.weights import ENCODER_PREFIX, is_safetensors, num_bl
 Kind = Literal["pre-training form", "classifier", "encoder alone"]
 """What a set of tensors is. An encoder alone has neither decoder nor classifier."""
 
-STATE_KEYS = ("model", "module")
-"""Where a checkpoint keeps its weights. Source: VideoMAE V2, official code, and DeepSpeed."""
+STATE_KEYS = ("model", "module", "state_dict")
+"""Where a checkpoint keeps its weights. Source: code of VideoMAE V2, DeepSpeed and Lightning."""
+
+LIGHTNING_KEY = "pytorch-lightning_version"
+"""What every checkpoint of Lightning holds. Source: its documentation."""
 
 CARD_KEY = "hashtag2action"
 """Where a checkpoint written by us says what else one must know."""
@@ -89,6 +92,8 @@ def open_weights(path: Path) -> Weights:
     form = opened.form + (f", weights under {key!r}" if key else ", weights bare")
     if key == "module":
         form += " (as DeepSpeed keeps them)"
+    elif LIGHTNING_KEY in content:
+        form += " (as Lightning keeps them)"
     words = content.get(CARD_KEY, {})
     is_words = isinstance(words, dict) and all(isinstance(word, str) for word in words.values())
     arguments = content.get("args")
@@ -239,7 +244,7 @@ def _state(opened: TorchFile) -> tuple[Mapping[str, StoredTensor], str]:
             if len(tensors) == len(state):
                 return tensors, key
     raise CheckpointError(
-        f"{opened.path}: has no state dict under 'model', 'module' or bare; "
+        f"{opened.path}: has no state dict under 'model', 'module', 'state_dict' or bare; "
         f"its keys are {', '.join(map(str, list(content)[:20]))}; save the weights alone, with "
         "torch.save(model.state_dict(), path)"
     )

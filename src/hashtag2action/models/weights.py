@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from hashtag2action.errors import CheckpointError
 from hashtag2action.models.variants import variant_of
 
-WRAPPER_PREFIXES = ("_orig_mod.", "module.", "backbone.")
-"""What torch.compile, DDP and upstream's own wrappers put before every key."""
+WRAPPER_PREFIXES = ("_orig_mod.", "module.", "backbone.", "model.", "net.")
+"""What torch.compile, DDP, upstream's own wrappers and modules of Lightning put before every key.
+Chosen: of the latter, whose attribute may have any name, the two common ones."""
 
 ENCODER_PREFIX = "encoder."
 """What the pre-training form puts before the keys that the fine-tuning form has too."""
