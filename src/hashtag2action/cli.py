@@ -295,6 +295,8 @@ def version() -> None:
 
 def main() -> None:
     """Run the command and turn errors into one message and an exit code."""
+    # Bars of libraries would stand between our own lines; they ask when they are imported.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         app()

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +162,20 @@ def test_a_folder_of_hugging_face_opens_offline_and_classifies(tmp_path, monkeyp
     assert "0.9905" not in measured
     assert "license: mit" in card
     assert "films of a test" in card
+
+
+def test_the_command_says_what_it_wrote_and_nothing_else(classifier):
+    pytest.importorskip("transformers")
+    words = ["weights", "convert", str(classifier), "--to", "huggingface", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "hashtag2action", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert json.loads(done.stdout)["path"].endswith("ours-huggingface")
+    assert done.stderr == ""
 
 
 def test_a_folder_of_version_4_with_its_own_epsilon_comes_in(tmp_path):
