@@ -106,7 +106,9 @@ def reconstruct_video(
         try:
             require_running_cell(grid, masking.decoder_mask_ratio)
         except ConfigError as error:
-            raise ConfigError(f"{weights}: {error}") from error
+            raise ConfigError(
+                f"{weights}: {error}; to draw, give --decoder-mask-ratio 0, which is no such mask"
+            ) from error
     model = card.network.build_pretraining()
     model.load_state_dict({name: tensor.read() for name, tensor in found.tensors.items()})
     views = look_at(video, card, Views(num_temporal_views=1, num_spatial_crops=1))
