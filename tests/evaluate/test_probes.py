@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from benchmarks.tiny_training import write_world
+from pydantic import ValidationError
 
 from hashtag2action.data.loader import Sampling
 from hashtag2action.errors import CheckpointError, ConfigError, VideoError
@@ -117,6 +118,12 @@ def test_features_that_were_made_stay_where_later_ones_fail_and_nothing_else(
     made = {path.name for path in (tmp_path / "out").glob("*.parquet")}
     assert made == ({"train.parquet"} if left else set())
     assert list(tmp_path.glob("out/.*")) == []
+
+
+def test_a_recipe_without_a_kind_of_probe_is_refused(world: Path, tmp_path: Path) -> None:
+    values = {split: clips(world, split) for split in ("train", "test")}
+    with pytest.raises(ValidationError, match="kinds"):
+        Probe.model_validate({"weights": tmp_path / "any", **values, "kinds": []})
 
 
 def test_clips_of_other_classes_cannot_be_probed(world: Path, tmp_path: Path) -> None:

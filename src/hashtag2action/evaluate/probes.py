@@ -48,7 +48,10 @@ class Probe(Config):
     """Labelled clips to learn from."""
     test: EvaluationData
     """Labelled clips of the same classes to judge by."""
-    kinds: tuple[Literal["knn", "linear", "attentive"], ...] = ("knn", "linear")
+    kinds: Annotated[tuple[Literal["knn", "linear", "attentive"], ...], Field(min_length=1)] = (
+        "knn",
+        "linear",
+    )
     """Which probes. The attentive one keeps all tokens of all clips on the disk."""
     num_neighbors: Annotated[int, Field(gt=0)] = NUM_NEIGHBORS
     """Neighbors that vote. Source: DINO (arXiv 2104.14294)."""
