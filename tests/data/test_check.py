@@ -93,6 +93,18 @@ def test_folder_of_pictures_lacking_one_is_broken(tmp_path: Path) -> None:
     assert "001.png cannot be read" in problem
 
 
+def test_what_an_origin_has_no_use_for_is_refused(mixed: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(f"data:\n  clips: {{kind: folder, folder: {mixed}}}\n")
+    for where in (str(mixed), str(recipe), "memory://set"):
+        with pytest.raises(ConfigError, match="is no list or CSV; --root"):
+            origin_of(where, root=tmp_path)
+        with pytest.raises(ConfigError, match="is no list or CSV; --root"):
+            origin_of(where, columns="path label")
+    with pytest.raises(ConfigError, match=r"is no recipe that a\.b=1 could be laid over"):
+        origin_of(str(mixed), overrides=["a.b=1"])
+
+
 def test_origin_is_told_by_what_is_there(mixed: Path, tmp_path: Path) -> None:
     def write(name: str, text: str) -> str:
         (tmp_path / name).write_text(text)
@@ -121,7 +133,9 @@ def test_origin_is_told_by_what_is_there(mixed: Path, tmp_path: Path) -> None:
     (tmp_path / "run-1" / "06-export_clips").mkdir(parents=True)
     assert isinstance(origin_of(str(tmp_path / "run-1")), CuratedClips)
     with pytest.raises(ConfigError, match="no such list or folder"):
-        origin_of(str(tmp_path / "nothing"))
+        origin_of(str(tmp_path / "nothing"), root=tmp_path)
+    with pytest.raises(ConfigError, match=r"v\.mp4: is one video; give a folder"):
+        origin_of(write("v.mp4", ""))
     with pytest.raises(ConfigError, match=r"no data\.clips"):
         origin_of(write("s.yaml", "seed: 1\n"))
 

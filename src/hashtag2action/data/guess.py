@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hashtag2action.config import Config, checked, read_recipe
-from hashtag2action.data.clip_set import list_videos, read_lines
+from hashtag2action.data.clip_set import VIDEO_SUFFIXES, list_videos, read_lines
 from hashtag2action.data.clips import ClipSource, CsvClips, CuratedClips, FolderClips
 from hashtag2action.data.lists import ListClips
 from hashtag2action.data.shards import ShardClips
@@ -38,16 +38,24 @@ def origin_of(
         overrides: Laid over a recipe.
 
     Raises:
-        ConfigError: Nothing is there, or it is none of these.
+        ConfigError: Nothing is there, it is none of these, or it has no use for what else is given.
     """
     path = Path(where)
+    if "://" not in where and not path.exists():
+        raise ConfigError(f"{where}: there is no such list or folder")
+    is_recipe = path.is_file() and path.suffix in {".yaml", ".yml"}
+    if overrides and not is_recipe:
+        raise ConfigError(f"{where}: is no recipe that {overrides[0]} could be laid over")
+    is_list = path.is_file() and not is_recipe
+    if (root is not None or columns is not None) and not is_list:
+        raise ConfigError(f"{where}: is no list or CSV; --root and --columns are of these alone")
     if "://" in where:
         return ShardClips(folder=where)
     if path.is_dir():
         return _folder(path)
-    if not path.is_file():
-        raise ConfigError(f"{where}: there is no such list or folder")
-    if path.suffix in {".yaml", ".yml"}:
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        raise ConfigError(f"{where}: is one video; give a folder of videos, or a list")
+    if is_recipe:
         return _in_recipe(path, overrides)
     lines = read_lines(path)
     if not lines:
