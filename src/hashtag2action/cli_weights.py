@@ -120,8 +120,15 @@ def predict(
 ) -> None:
     """Name the action in a video."""
     needs_torch()
-    from hashtag2action.evaluate.predict import Predictor, draw, write_picture
+    from hashtag2action.evaluate.predict import (
+        Predictor,
+        draw,
+        require_picture_name,
+        write_picture,
+    )
 
+    if picture is not None:
+        require_picture_name(picture)
     predictor = Predictor.open(weights)
     views = predictor.look(video)
     guesses = predictor.guesses(views, top)

@@ -13,7 +13,7 @@ from hashtag2action.cli import app
 from hashtag2action.data.loader import Sampling
 from hashtag2action.errors import CheckpointError, ConfigError, VideoError
 from hashtag2action.evaluate.convert import Conversion, convert
-from hashtag2action.evaluate.predict import Predictor
+from hashtag2action.evaluate.predict import Predictor, write_picture
 from hashtag2action.evaluate.recognizer import Card, Network, save_network
 from hashtag2action.video.encode import write_video
 
@@ -97,6 +97,8 @@ def test_files_of_weights_are_inspected_and_converted_by_commands(run, tmp_path)
 def test_other_files_are_refused(run, videos, tmp_path):
     with pytest.raises(VideoError, match="there is no such video"):
         Predictor.open(run).classify(tmp_path / "absent.mp4")
+    with pytest.raises(VideoError, match="is a folder; give one video"):
+        Predictor.open(run).classify(tmp_path)
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
     with pytest.raises(VideoError, match=r"broken\.mp4"):
@@ -137,9 +139,14 @@ def test_a_reconstruction_that_cannot_be_drawn_is_refused_by_its_options(videos,
 
 def test_a_picture_of_no_kind_is_refused_by_its_name(run, videos, tmp_path):
     path = tmp_path / "guess.xyz"
-    words = ["predict", videos["dark"], "--weights", run, "--picture", path]
-    with pytest.raises(ConfigError, match=r"guess\.xyz: expected .* \.png"):
-        h2a(*words)
+    for verb, option in (("predict", "--picture"), ("reconstruct", "--out")):
+        # Before the minutes that a large network takes: the weights are not even looked for.
+        words = [verb, videos["dark"], "--weights", run / "absent", option, path]
+        with pytest.raises(ConfigError, match=r"guess\.xyz: expected .* \.png"):
+            h2a(*words)
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(ConfigError, match=r"folder\.png: expected the name of a picture"):
+        write_picture(tmp_path / "folder.png", np.zeros((2, 2, 3), np.uint8))
     assert not path.exists()
 
 

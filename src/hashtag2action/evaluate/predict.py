@@ -114,6 +114,8 @@ def look_at(video: Path, card: Card, views: Views) -> UInt8[Tensor, "v 3 t h w"]
     Raises:
         VideoError: It cannot be read.
     """
+    if video.is_dir():
+        raise VideoError(f"{video}: is a folder; give one video")
     if not video.is_file():
         raise VideoError(f"{video}: there is no such video")
     clip, reader = Clip(video.name, video), FrameReader(DecodeOnDemand())
@@ -144,14 +146,23 @@ def draw(views: UInt8[Tensor, "v 3 t h w"], guesses: list[Guess]) -> UInt8[np.nd
     return np.concatenate([strip, bars])
 
 
+def require_picture_name(path: Path) -> None:
+    """Refuse a name that no kind of picture has, before a picture is made.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    if path.is_dir() or not cv2.haveImageWriter(path.name):
+        raise ConfigError(f"{path}: expected the name of a picture that ends in .png or .jpg")
+
+
 def write_picture(path: Path, picture: UInt8[np.ndarray, "h w 3"]) -> None:
     """Write a picture of RGB bytes; its kind follows from the name.
 
     Raises:
         ConfigError: No kind of picture has such a name.
     """
-    if not cv2.haveImageWriter(path.name):
-        raise ConfigError(f"{path}: expected the name of a picture that ends in .png or .jpg")
+    require_picture_name(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     done, coded = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     assert done, f"{path}: OpenCV could not encode it"

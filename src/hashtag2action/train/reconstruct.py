@@ -10,7 +10,7 @@ from torch import Tensor
 from hashtag2action.errors import CheckpointError, ConfigError
 from hashtag2action.evaluate.cards import card_for
 from hashtag2action.evaluate.compute import Compute
-from hashtag2action.evaluate.predict import look_at, write_picture
+from hashtag2action.evaluate.predict import look_at, require_picture_name, write_picture
 from hashtag2action.evaluate.views import Views
 from hashtag2action.models.layouts import misfits, open_weights, size_of
 from hashtag2action.models.masking import (
@@ -90,9 +90,10 @@ def reconstruct_video(
 
     Raises:
         CheckpointError: The weights are not in pre-training form, or do not fit.
-        ConfigError: The shares do not suit the tokens of a clip.
+        ConfigError: The shares do not suit the tokens of a clip, or no picture has such a name.
         VideoError: The video cannot be read.
     """
+    require_picture_name(picture)
     found = open_weights(weights)
     if found.kind != "pre-training form":
         raise CheckpointError(f"{weights}: has no decoder; it is the {found.kind}")
