@@ -101,4 +101,6 @@ def test_an_out_that_is_a_file_is_one_line_and_exit_code_three(
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 3
-    assert f"cannot read or write {out}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"cannot read or write {out}" in said
+    assert "a folder is expected there, and a file is in its place" in said

@@ -310,6 +310,8 @@ def main() -> None:
         if os.environ.get("H2A_DEBUG") == "1":
             raise
         named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            named += "; a folder is expected there, and a file is in its place"
         print(f"h2a: cannot read or write {named}", file=sys.stderr)
         sys.exit(3)
 
