@@ -17,7 +17,7 @@ from benchmarks.figures import Part, run
 def main() -> int:
     """Measure and print."""
     rooms = ("models", "evaluate", "train")
-    return run(__doc__, "runs/bench-model", parts, rooms)
+    return run(__doc__, "runs/bench-model", parts, rooms, "benchmarks.model")
 
 
 def parts(shared: Path) -> list[Part]:
