@@ -14,6 +14,8 @@ from typing import ParamSpec, TypeVar
 
 _PR_SET_PDEATHSIG = 1  # Source: prctl(2)
 
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # Source: mallopt(3)
+
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
 
@@ -23,6 +25,19 @@ def die_with(parent_pid: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         os._exit(1)  # it ended before we could ask
+
+
+def keep_freed_memory() -> None:
+    """Have the allocator keep what is freed, for the next step to find; glibc only.
+
+    Else a step's tensors come fresh from the kernel, page by page: pre-training ViT-B in bfloat16
+    (16 frames of 224 px, two clips) meets 11,000 to 42,000 new pages in each step, and takes 0.975
+    of the time where it meets none.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_TRIM_THRESHOLD, -1)  # never shrink the heap
+        mallopt(_M_MMAP_MAX, 0)  # nor take large pieces from elsewhere, which are given back
 
 
 @contextmanager

@@ -110,7 +110,7 @@ class _Bf16Linear(torch.autograd.Function):
         ctx.save_for_backward(rows, weight)
         ctx.shape, ctx.dtype = tokens.shape, tokens.dtype
         out = affine_bf16(rows, ctx.copy, bias)
-        return out.view(*tokens.shape[:-1], len(weight))
+        return out.view(*tokens.shape[:-1], out.shape[1])
 
     @staticmethod
     @once_differentiable
@@ -166,7 +166,7 @@ class _Bf16TwoLayers(torch.autograd.Function):
         )
         ctx.shape, ctx.dtype = tokens.shape, tokens.dtype
         out = affine_bf16(shown, ctx.copies[1], last_bias)
-        return out.view(*tokens.shape[:-1], len(last_weight))
+        return out.view(*tokens.shape[:-1], out.shape[1])
 
     @staticmethod
     @once_differentiable

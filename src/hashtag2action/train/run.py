@@ -29,6 +29,7 @@ from hashtag2action.models.linear_bf16 import bf16_gradients
 from hashtag2action.models.patch_embed import Grid
 from hashtag2action.models.variants import variant
 from hashtag2action.models.weights import save_tensors
+from hashtag2action.processes import keep_freed_memory
 from hashtag2action.train.average import AverageWeights
 from hashtag2action.train.checkpoint import BEST, TrainingState, read_state, resume
 from hashtag2action.train.events import LogMetrics, SaveCheckpoints, ShowProgress
@@ -157,7 +158,7 @@ def _require_all(config: Training) -> None:
 
 
 def _with_precision(config: AnyTraining, out: Path, world: World) -> AnyTraining:
-    """Set the threads of this process, and settle the precision that all processes share."""
+    """Set threads and memory of this process; settle the precision that all processes share."""
     # The first process says which one it is; the others read it.
     if not world.is_first:
         world.wait()
@@ -165,6 +166,8 @@ def _with_precision(config: AnyTraining, out: Path, world: World) -> AnyTraining
     if world.is_first:
         world.wait()
     runtime.start()
+    if runtime.device == "cpu":
+        keep_freed_memory()
     return config.model_copy(update={"runtime": runtime})
 
 
