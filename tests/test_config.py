@@ -86,6 +86,20 @@ def test_a_misspelt_field_of_a_choice_is_told_the_nearest_of_its_kind(
         load(Choice, path)
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("{distance: 1}", r"steps\.0: has no kind; its kind is one of even, random\Z"),
+        ("{kind: evn}", r"steps\.0: there is no kind 'evn'; its kind is one of even, random\Z"),
+    ],
+)
+def test_a_choice_that_is_not_made_is_told_what_there_is(
+    tmp_path: Path, given: str, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        load(Choice, recipe(tmp_path, f"steps: [{given}]"))
+
+
 def test_missing_recipe_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.yaml"):
         load(Recipe, tmp_path / "absent.yaml")

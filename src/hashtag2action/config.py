@@ -222,10 +222,16 @@ def _explain(
         steps = _steps(fault["loc"], values)
         field = _shown(steps, are_options)
         if fault["type"] == "extra_forbidden":
-            known = _known_fields(kind, fault["loc"][:-1])
+            sections = _sections_at(kind, fault["loc"][:-1])
+            known = [name for section in sections for name in section.model_fields]
             near = difflib.get_close_matches(steps[-1], known, n=1)
             meant = f"; did you mean {_shown([*steps[:-1], *near], are_options)}?" if near else ""
             lines.append(f"{recipe}: {field}: no such field{meant}")
+        elif fault["type"] in {"union_tag_not_found", "union_tag_invalid"}:
+            kinds = _kinds_of(_sections_at(kind, fault["loc"]))
+            wrong = fault.get("ctx", {}).get("tag")
+            told = "has no kind" if wrong is None else f"there is no kind {wrong!r}"
+            lines.append(f"{recipe}: {field}: {told}; its kind is one of {', '.join(kinds)}")
         elif fault["type"] == "missing":
             lines.append(f"{recipe}: {field}: is required; give it in the recipe or as {field}=...")
         else:
@@ -238,8 +244,8 @@ def _shown(steps: Sequence[str], are_options: bool) -> str:
     return f"--{field.replace('_', '-')}" if are_options else field
 
 
-def _known_fields(kind: type[Config], place: tuple[int | str, ...]) -> list[str]:
-    """List the fields of a section; of one with several kinds, those of the kind it was told as."""
+def _sections_at(kind: type[Config], place: tuple[int | str, ...]) -> list[type[Config]]:
+    """List the settings a section may be; of several kinds, the one it was told as."""
     sections = [kind]
     for step in place:
         inner = [
@@ -248,13 +254,17 @@ def _known_fields(kind: type[Config], place: tuple[int | str, ...]) -> list[str]
             if step in section.model_fields
             for found in _sections_in(section.model_fields[str(step)].annotation)
         ]
-        told = [
-            section
-            for section in sections
-            if "kind" in section.model_fields and section.model_fields["kind"].default == step
-        ]
+        told = [section for section in sections if step in _kinds_of([section])]
         sections = told or inner or sections  # a place in a list leads to no other section
-    return [name for section in sections for name in section.model_fields]
+    return sections
+
+
+def _kinds_of(sections: Sequence[type[Config]]) -> list[str]:
+    """Name the kinds among settings."""
+    fields = [
+        section.model_fields["kind"] for section in sections if "kind" in section.model_fields
+    ]
+    return [field.default for field in fields if isinstance(field.default, str)]
 
 
 def _sections_in(annotation: Any) -> Iterator[type[Config]]:
