@@ -14,6 +14,7 @@ from hashtag2action.data.frames import DecodeOnDemand, FrameReader, KeepInMemory
 from hashtag2action.data.loader import (
     BatchPlan,
     ClipBatches,
+    Playback,
     Portion,
     Sampling,
     iterate,
@@ -51,7 +52,9 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     assert orders[0] != orders[2]
 
 
-def make_batches(clips: ClipSet, *, repeats: int = 1, skip: bool = False) -> ClipBatches:
+def make_batches(
+    clips: ClipSet, *, repeats: int = 1, skip: bool = False, playback: Playback | None = None
+) -> ClipBatches:
     return ClipBatches(
         clips,
         BatchPlan(num_clips=len(clips.clips), clips_per_step=4),
@@ -59,6 +62,7 @@ def make_batches(clips: ClipSet, *, repeats: int = 1, skip: bool = False) -> Cli
         Sampling(num_frames=4, stride_s=0.2),
         RandomResizedCrop(),
         16,
+        playback=playback,
         repeated_augmentation=repeats,
         skip_unreadable=skip,
     )
@@ -74,6 +78,28 @@ def test_batch_is_a_function_of_its_step(videos: Path) -> None:
     assert not torch.equal(first.clips, other.clips)
     names = {clip.clip_id: clip.label for clip in clips.clips}
     assert first.labels.tolist() == [names[clip_id] for clip_id in first.clip_ids]
+
+
+def test_clips_play_at_speeds_and_both_ways(tmp_path: Path) -> None:
+    # Frames whose level tells the time: 60 a second.
+    clip = write_film_of_time(tmp_path / "time.mp4", 25)
+    batches = make_batches(
+        ClipSet((clip,)), playback=Playback(max_speed=2, reverse_probability=0.5)
+    )
+    levels = torch.cat([batches[step].clips.float().mean(dim=(1, 3, 4)) for step in range(30)])
+    speeds = (levels[:, -1] - levels[:, 0]) / 60 / (3 * 0.2)
+    assert 0.3 < (speeds < 0).float().mean() < 0.7
+    assert 0.4 < speeds.abs().min() < 0.65
+    assert 1.6 < speeds.abs().max() < 2.2
+    ways = torch.sign(speeds)[:, None]
+    assert (ways * levels.diff(dim=1) > 0).all()
+
+
+def test_a_short_clip_is_played_no_faster_than_it_lasts() -> None:
+    playback, rng = Playback(max_speed=4), np.random.default_rng(0)
+    assert max(playback.draw(1.5, rng)[0] for _ in range(200)) == 1.5
+    # One that is too short already is not slowed down for it.
+    assert max(playback.draw(0.5, rng)[0] for _ in range(200)) == 1.0
 
 
 def test_workers_give_the_same_batches_in_order(videos: Path) -> None:

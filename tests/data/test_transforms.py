@@ -9,6 +9,7 @@ from hashtag2action.data.transforms import (
     Edit,
     MultiScaleCrop,
     RandomResizedCrop,
+    drawn_way,
     jittered_levels,
     multi_scale_box,
     random_resized_box,
@@ -70,6 +71,39 @@ def test_flip_mirrors_every_frame() -> None:
     box = Box(0, 0, 8, 8)
     plain, flipped = (make(Edit(box, is_flipped=flip), ramp(8, 8), 8) for flip in (False, True))
     assert np.array_equal(flipped, plain[:, :, ::-1])
+
+
+def test_a_drifting_crop_goes_its_way_evenly() -> None:
+    edit = Edit(Box(10, 20, 8, 8), way=(3.0, -6.0))
+    out = np.empty((8, 8, 3), np.uint8)
+    seen = []
+    for progress in (0.0, 0.25, 1.0):
+        edit.apply(ramp(40, 60)[0], out, progress)
+        seen.append(out[..., :2].mean(axis=(0, 1)))
+    # Red is the column, green the row, each of the middle; a quarter of the way is between pixels,
+    # and a level between two is rounded.
+    assert seen[0] == pytest.approx([23.5, 13.5])
+    assert seen[1] == pytest.approx([22.0, 14.25], abs=0.51)
+    assert seen[2] == pytest.approx([17.5, 16.5])
+
+
+@given(height=SIDES, width=SIDES, seed=st.integers(0, 1000))
+def test_a_drifting_crop_stays_in_the_frame(height: int, width: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    box = random_resized_box(height, width, 0.2, 4 / 3, rng)
+    down, right = drawn_way(box, height, width, 0.5, rng)
+    assert abs(down) <= 0.5 * box.height
+    assert abs(right) <= 0.5 * box.width
+    assert 0 <= box.top + down <= height - box.height
+    assert 0 <= box.left + right <= width - box.width
+
+
+def test_drift_is_off_unless_asked_for() -> None:
+    frames = ramp(40, 60, num_frames=3)
+    still = RandomResizedCrop()(frames, 16, np.random.default_rng(1))
+    assert np.array_equal(still[0], still[2])
+    moving = RandomResizedCrop(max_drift=0.5)(frames, 16, np.random.default_rng(1))
+    assert not np.array_equal(moving[0], moving[2])
 
 
 @pytest.mark.parametrize("kind", [MultiScaleCrop, RandomResizedCrop, CenterCrop])

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 from hashtag2action.config import Config
 from hashtag2action.data.clip_set import Clip, ClipSet
 from hashtag2action.data.frames import FrameReader, OnProgress
-from hashtag2action.data.transforms import Augmentation, Edit
+from hashtag2action.data.transforms import Augmentation, Edit, progress_at
 from hashtag2action.errors import ConfigError, VideoError
 from hashtag2action.video.sampling import dense_times, segment_times
 
@@ -39,12 +39,48 @@ class Sampling(Config):
     stride_s: Annotated[float, Field(gt=0)] = 4 / 30
     """Seconds from frame to frame. Source: VideoMAE V2, every fourth frame, of 30 a second."""
 
-    def times(self, span_s: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
-        """Draw the times of one sample, in seconds within the file."""
+    def times(
+        self, span_s: tuple[float, float], rng: np.random.Generator, speed: float = 1.0
+    ) -> np.ndarray:
+        """Draw the times of one sample, in seconds within the file.
+
+        Args:
+            span_s: Start and end of the clip.
+            rng: Source of chance.
+            speed: How many times as fast it is played; segments take all of a clip at any speed.
+        """
         if self.kind == "segments":
             offsets = rng.random(self.num_frames)
             return segment_times(*span_s, self.num_frames, offset_fractions=offsets)
-        return dense_times(*span_s, self.num_frames, self.stride_s, float(rng.random()))
+        stride_s = self.stride_s * speed
+        return dense_times(*span_s, self.num_frames, stride_s, float(rng.random()))
+
+
+class Playback(Config):
+    """How fast, and which way, the clips of a training are played."""
+
+    max_speed: Annotated[float, Field(ge=1)] = 1.0
+    """Largest speed; its inverse is the smallest, and between them all are as likely on a
+    logarithmic scale. A clip too short for its speed is played as fast as it lasts. Chosen: off,
+    as in VideoMAE V2; where clips are few, it makes several motions of one."""
+    reverse_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the samples that are played backwards. Chosen: off, as in VideoMAE V2."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether clips are played other than they are."""
+        return self.max_speed > 1 or self.reverse_probability > 0
+
+    def draw(self, most: float, rng: np.random.Generator) -> tuple[float, bool]:
+        """Draw speed and whether to play backwards.
+
+        Args:
+            most: Speed at which the sample takes the whole clip.
+            rng: Source of chance.
+        """
+        limit = float(np.log(self.max_speed))
+        speed = min(float(np.exp(rng.uniform(-limit, limit))), max(1.0, most))
+        return speed, bool(rng.random() < self.reverse_probability)
 
 
 class Batch(NamedTuple):
@@ -106,6 +142,7 @@ class ClipBatches(Dataset[Batch]):
         sampling: Which frames make a sample.
         augmentation: What happens to their pixels.
         size_px: Height and width of a sample.
+        playback: How fast and which way they are played.
         repeated_augmentation: Samples from one decoded clip, which share its frames.
         skip_unreadable: Leave clips that cannot be read out of their batch, and count them; else
             they are an error.
@@ -120,6 +157,7 @@ class ClipBatches(Dataset[Batch]):
         augmentation: Augmentation,
         size_px: int,
         *,
+        playback: Playback | None = None,
         repeated_augmentation: int = 1,
         skip_unreadable: bool = False,
     ) -> None:
@@ -130,6 +168,7 @@ class ClipBatches(Dataset[Batch]):
         self.sampling = sampling
         self.augmentation = augmentation
         self.size_px = size_px
+        self.playback = playback or Playback()
         self.repeated_augmentation = repeated_augmentation
         self.skip_unreadable = skip_unreadable
         if not clips.may_mirror and augmentation.flip:
@@ -188,15 +227,27 @@ class ClipBatches(Dataset[Batch]):
     def _make(self, clip: Clip, samples: np.ndarray, rng: np.random.Generator) -> None:
         """Write the samples of one clip, frame by frame as they are decoded."""
         with self.reader.open(clip) as opened:
-            times = self.sampling.times(opened.span_s, rng)
+            times, is_reversed = self._times(opened.span_s, rng)
+            last = len(times) - 1
             edits: list[Edit] = []
             for places, picture in opened.pictures(times):
                 height, width = picture.shape[:2]
                 while len(edits) < len(samples):
                     edits.append(self.augmentation.draw(height, width, self.size_px, rng))
                 for edit, sample in zip(edits, samples, strict=True):
-                    for place in places:
-                        edit.apply(picture, sample[place])
+                    for time in places:
+                        place = last - time if is_reversed else time
+                        edit.apply(picture, sample[place], progress_at(place, len(times)))
+
+    def _times(
+        self, span_s: tuple[float, float], rng: np.random.Generator
+    ) -> tuple[np.ndarray, bool]:
+        """Draw ascending times, and whether their pictures come in reverse."""
+        if not self.playback.is_on:
+            return self.sampling.times(span_s, rng), False
+        most = (span_s[1] - span_s[0]) / (self.sampling.num_frames * self.sampling.stride_s)
+        speed, is_reversed = self.playback.draw(most, rng)
+        return self.sampling.times(span_s, rng, speed), is_reversed
 
 
 def readable_clips(

@@ -39,7 +39,10 @@ class Edit:
     """What makes the pictures of one sample, drawn once for all of them."""
 
     box: Box
-    """Of the frame."""
+    """Of the first frame."""
+    way: tuple[float, float] = (0.0, 0.0)
+    """How far down and right of there the box of the last frame lies, pixels; those between lie
+    evenly on the way."""
     is_flipped: bool = False
     changes: Sequence[Change] = ()
     """To the whole frame, before it is cut."""
@@ -51,14 +54,21 @@ class Edit:
     """Source of the noise."""
 
     def apply(
-        self, frame: UInt8[np.ndarray, "h w 3"], out: UInt8[np.ndarray, "size size 3"]
+        self,
+        frame: UInt8[np.ndarray, "h w 3"],
+        out: UInt8[np.ndarray, "size size 3"],
+        progress: float = 0.0,
     ) -> None:
-        """Make the sample's picture of a frame, into an array of the sample's size."""
+        """Make the sample's picture of a frame, into an array of the sample's size.
+
+        Args:
+            frame: As it comes from the decoder.
+            out: The picture.
+            progress: Place of the frame in the sample, from 0, the first, to 1, the last.
+        """
         for change in self.changes:
             frame = change(frame)
-        box = self.box
-        part = frame[box.top : box.top + box.height, box.left : box.left + box.width]
-        _resize(part, out)
+        _resize(self._part(frame, progress), out)
         if self.is_flipped:
             out[:] = out[:, ::-1].copy()
         if self.levels is not None:
@@ -66,6 +76,17 @@ class Edit:
         if self.erased is not None:
             assert self.noise is not None, "an erased box needs noise"
             self.erased.fill(out, self.noise)
+
+    def _part(
+        self, frame: UInt8[np.ndarray, "h w 3"], progress: float
+    ) -> UInt8[np.ndarray, "a b 3"]:
+        top, left, height, width = self.box
+        if self.way == (0.0, 0.0):
+            return frame[top : top + height, left : left + width]
+        # Between pixels, as a hand that moves a camera knows none: whole ones would shake.
+        middle_y = top + progress * self.way[0] + (height - 1) / 2
+        middle_x = left + progress * self.way[1] + (width - 1) / 2
+        return cv2.getRectSubPix(frame, (width, height), (middle_x, middle_y))
 
 
 class _Augmentation(Config, ABC):
@@ -86,8 +107,8 @@ class _Augmentation(Config, ABC):
         """Make one sample of the frames of a clip."""
         edit = self.draw(frames.shape[1], frames.shape[2], size_px, rng)
         out = np.empty((len(frames), size_px, size_px, 3), np.uint8)
-        for frame, target in zip(frames, out, strict=True):
-            edit.apply(frame, target)
+        for place, (frame, target) in enumerate(zip(frames, out, strict=True)):
+            edit.apply(frame, target, progress_at(place, len(frames)))
         return out
 
 
@@ -118,6 +139,10 @@ class RandomResizedCrop(_Augmentation):
     """Largest ratio of the crop's sides. Source: VideoMAE V2, official code."""
     flip: bool = True
     """Whether to mirror half of the clips; off where left and right matter (SSv2)."""
+    max_drift: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Largest way the crop goes while the clip plays, as a share of its height down or up and of
+    its width to the side, as far as the frame has room. Chosen: off, as in the source; where clips
+    are few, it makes many cameras of one."""
     brightness: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Largest relative change of brightness and of contrast. Chosen: off, as in the source; small
     sets may gain from it."""
@@ -133,12 +158,23 @@ class RandomResizedCrop(_Augmentation):
         box = random_resized_box(height, width, self.min_area_fraction, self.max_aspect_ratio, rng)
         return Edit(
             box,
+            way=drawn_way(box, height, width, self.max_drift, rng)
+            if self.max_drift
+            else (0.0, 0.0),
             is_flipped=self.flip and rng.random() < 0.5,
             changes=changes,
             levels=jittered_levels(self.brightness, rng) if self.brightness else None,
             erased=self.erasing.draw(size_px, rng) if self.erasing else None,
             noise=np.random.default_rng(rng.integers(2**32)) if self.erasing else None,
         )
+
+    def _way(
+        self, box: Box, height: int, width: int, rng: np.random.Generator
+    ) -> tuple[float, float]:
+        # Nothing is drawn where nothing drifts: what a seed gave before drift was there, it gives.
+        if self.max_drift == 0:
+            return (0.0, 0.0)
+        return drawn_way(box, height, width, self.max_drift, rng)
 
 
 class CenterCrop(_Augmentation):
@@ -204,6 +240,32 @@ def random_resized_box(
             return Box(top, left, crop_height, crop_width)
     side = min(height, width)
     return Box((height - side) // 2, (width - side) // 2, side, side)
+
+
+def drawn_way(
+    box: Box, height: int, width: int, max_drift: float, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Draw how far a crop goes while a clip plays, evenly, and cut the way where the frame ends.
+
+    Args:
+        box: Where it begins.
+        height: Height of the frame in pixels.
+        width: Width of the frame in pixels.
+        max_drift: Largest way, as a share of the crop's height and width.
+        rng: Source of chance.
+
+    Returns:
+        Pixels down and to the right.
+    """
+    down, right = rng.uniform(-max_drift, max_drift, size=2)
+    last_top = np.clip(box.top + down * box.height, 0, height - box.height)
+    last_left = np.clip(box.left + right * box.width, 0, width - box.width)
+    return float(last_top - box.top), float(last_left - box.left)
+
+
+def progress_at(place: int, num_frames: int) -> float:
+    """Return where a frame of a sample stands: 0 the first, 1 the last."""
+    return place / max(1, num_frames - 1)
 
 
 def jittered_levels(strength: float, rng: np.random.Generator) -> UInt8[np.ndarray, " 256"]:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hashtag2action.config import Config
 from hashtag2action.data.clip_set import ClipSet
 from hashtag2action.data.clips import ClipSource
 from hashtag2action.data.frames import DecodeOnDemand, Decoding, FrameReader, OnProgress
-from hashtag2action.data.loader import BatchPlan, ClipBatches, Sampling, readable_clips
+from hashtag2action.data.loader import BatchPlan, ClipBatches, Playback, Sampling, readable_clips
 from hashtag2action.data.transforms import Augmentation, MultiScaleCrop
 from hashtag2action.errors import ConfigError
 from hashtag2action.evaluate.recognizer import Network
@@ -33,12 +33,23 @@ class TrainingData(Config):
     """Dense: a fixed stride from a random place. Segments: one frame of each equal part."""
     stride_s: float = Field(4 / 30, gt=0)
     """Seconds from frame to frame. Source: VideoMAE V2, every fourth frame, of 30 a second."""
+    playback: Playback = Playback()
+    """How fast and which way they are played."""
     augmentation: Augmentation = MultiScaleCrop()
     """What happens to the pixels."""
     held_out_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the clips that is not trained on, drawn by the seed, to tell the best state by."""
     unreadable: Literal["fail", "skip"] = "fail"
     """A clip that cannot be read ends the run with its path, or is left out and counted."""
+
+    @model_validator(mode="after")
+    def _speed_means_something(self) -> "TrainingData":
+        if self.sampling == "segments" and self.playback.max_speed > 1:
+            raise ValueError(
+                "playback.max_speed changes the stride of dense samples; segments take all of a "
+                "clip, so leave it at 1"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,7 @@ def open_data(
         Sampling(kind=data.sampling, num_frames=network.num_frames, stride_s=data.stride_s),
         data.augmentation,
         network.size_px,
+        playback=data.playback,
         repeated_augmentation=optimization.repeated_augmentation,
         skip_unreadable=skip,
     )
