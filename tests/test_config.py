@@ -68,7 +68,7 @@ class Even(Config):
 
 
 class Random(Config):
-    kind: Literal["random"] = "random"
+    kind: Literal["random", "drawn"] = "random"
     distances: float = 1.0
     kinds: int = 1
 
@@ -77,7 +77,9 @@ class Choice(Config):
     steps: tuple[Annotated[Even | Random, Field(discriminator="kind")], ...] = ()
 
 
-@pytest.mark.parametrize(("kind", "meant"), [("even", "distance"), ("random", "distances")])
+@pytest.mark.parametrize(
+    ("kind", "meant"), [("even", "distance"), ("random", "distances"), ("drawn", "distances")]
+)
 def test_a_misspelt_field_of_a_choice_is_told_the_nearest_of_its_kind(
     tmp_path: Path, kind: str, meant: str
 ) -> None:
@@ -89,8 +91,11 @@ def test_a_misspelt_field_of_a_choice_is_told_the_nearest_of_its_kind(
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("{distance: 1}", r"steps\.0: has no kind; its kind is one of even, random\Z"),
-        ("{kind: evn}", r"steps\.0: there is no kind 'evn'; its kind is one of even, random\Z"),
+        ("{distance: 1}", r"steps\.0: has no kind; its kind is one of even, random, drawn\Z"),
+        (
+            "{kind: evn}",
+            r"steps\.0: there is no kind 'evn'; its kind is one of even, random, drawn\Z",
+        ),
     ],
 )
 def test_a_choice_that_is_not_made_is_told_what_there_is(

@@ -264,7 +264,7 @@ def _kinds_of(sections: Sequence[type[Config]]) -> list[str]:
     fields = [
         section.model_fields["kind"] for section in sections if "kind" in section.model_fields
     ]
-    return [field.default for field in fields if isinstance(field.default, str)]
+    return [kind for field in fields for kind in get_args(field.annotation)]
 
 
 def _sections_in(annotation: Any) -> Iterator[type[Config]]:
