@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -68,15 +68,20 @@ def removed_if_bare(out: Path) -> Iterator[None]:
     folder that was a run's before stays, as does one that holds anything but a run's first files.
     """
     was_there, was_begun = out.exists(), (out / "config.yaml").exists()
-    try:
+    with ExitStack() as unless_done:
+        if not was_begun:
+            unless_done.callback(_remove_if_bare, out, keeps_folder=was_there)
         yield
-    except BaseException:
-        if not was_begun and out.is_dir() and {path.name for path in out.iterdir()} <= FIRST_FILES:
-            for path in list(out.iterdir()):
-                path.unlink()
-            if not was_there:
-                out.rmdir()
-        raise
+        unless_done.pop_all()
+
+
+def _remove_if_bare(out: Path, *, keeps_folder: bool) -> None:
+    if not (out.is_dir() and {path.name for path in out.iterdir()} <= FIRST_FILES):
+        return
+    for path in list(out.iterdir()):
+        path.unlink()
+    if not keeps_folder:
+        out.rmdir()
 
 
 def finished_result(out: Path) -> dict[str, Any] | None:
