@@ -49,7 +49,7 @@ LEAST_GAIN = 0.10
 LEAST_TOP1 = 0.82
 """A classifier of motion maps on the same split. Source: the bar."""
 MOST_HOURS = 2.0
-"""Longest run on two cores. Source: the bar; the runs take one."""
+"""Longest run on two cores. Source: the bar; pre-training takes one to one and a half of one."""
 
 
 @dataclass(frozen=True)
